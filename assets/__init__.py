@@ -1,0 +1,1 @@
+"""What Dagster materialises: read, decide, store, report."""

@@ -1,0 +1,1 @@
+"""The floor: what we know and decide. No Dagster, no network, no environment variables."""

@@ -1,0 +1,1 @@
+"""The outside world: one folder per platform, and the inventory database."""

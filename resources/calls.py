@@ -1,0 +1,145 @@
+"""Every call to a platform goes through a `Caller`: counted, retried by error class, bounded in time.
+
+The platform's client says what an SDK exception means (`classify`); what to do about it is decided here, once.
+"""
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import structlog
+
+from governance.errors import DeadlineExceeded, GovernanceError, Throttled, Transient, Unavailable
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class CallPolicy:
+    """Bounds of one operation, in seconds. A Retry-After above `longest_wait` is waited for `longest_wait` only."""
+
+    attempts: int = 6
+    first_wait: float = 0.5
+    longest_wait: float = 60.0
+    deadline: float = 300.0
+    read_timeout: float = 60.0
+    connect_timeout: float = 10.0
+
+
+@dataclass
+class Meter:
+    """What a reader did so far; safe to read while it works."""
+
+    calls: int = 0
+    pages: int = 0
+    throttled: int = 0
+    retries: int = 0
+    seconds: float = 0.0
+    waited: float = 0.0
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def add(self, **amounts: float) -> None:
+        """Adds to the counters of these names."""
+        with self._lock:
+            for name, amount in amounts.items():
+                setattr(self, name, getattr(self, name) + amount)
+
+    def snapshot(self) -> dict[str, float]:
+        """The counters as plain numbers; seconds are summed over threads."""
+        with self._lock:
+            return {
+                "calls": self.calls,
+                "pages": self.pages,
+                "throttled": self.throttled,
+                "retries": self.retries,
+                "seconds": round(self.seconds, 3),
+                "waited": round(self.waited, 3),
+            }
+
+
+class Caller:
+    """Runs calls of one reader.
+
+    Args:
+        platform: the platform word, for messages.
+        classify: turns an exception of the SDK into a GovernanceError; None means it is not the platform's
+            (a defect of ours), and the exception goes up as it is.
+        policy: the bounds.
+        meter: where to count.
+        sleep: replaced in tests.
+    """
+
+    def __init__(
+        self,
+        platform: str,
+        classify: Callable[[Exception, str], GovernanceError | None],
+        policy: CallPolicy | None = None,
+        meter: Meter | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.platform = platform
+        self.classify = classify
+        self.policy = policy or CallPolicy()
+        self.meter = meter or Meter()
+        self._sleep = sleep
+
+    def __call__(self, operation: str, call: Callable[[], T]) -> T:
+        """The call's result, after retries of Transient errors within the deadline.
+
+        Raises:
+            GovernanceError: Terminal at once; Transient when attempts or time are used up.
+        """
+        started, attempt = time.monotonic(), 0
+        while True:
+            attempt += 1
+            error = None
+            begun = time.monotonic()
+            try:
+                return call()
+            except GovernanceError as known:
+                error = known
+            except Exception as raised:  # every SDK has its own tree; what classify does not know is raised again
+                error = self.classify(raised, operation)
+                if error is None:
+                    raise
+                error.__cause__ = raised
+            finally:
+                self.meter.add(calls=1, seconds=time.monotonic() - begun, throttled=int(isinstance(error, Throttled)))
+            wait = self._wait_before_next(error, operation, attempt, started)
+            self.meter.add(retries=1, waited=wait)
+            self._sleep(wait)
+
+    def _wait_before_next(self, error: GovernanceError, operation: str, attempt: int, started: float) -> float:
+        """Seconds to wait, or raises where there is no next attempt."""
+        if not isinstance(error, Transient) or attempt >= self.policy.attempts:
+            raise error
+        wait = self._backoff(error, attempt)
+        elapsed = time.monotonic() - started
+        if elapsed + wait > self.policy.deadline:
+            raise DeadlineExceeded(
+                f"{operation} did not succeed within {self.policy.deadline:.0f} s: {error.message}",
+                platform=self.platform,
+                operation=operation,
+                remedy="try again later, or raise this source's deadline",
+            ) from error
+        log.info(
+            "call.retry",
+            platform=self.platform,
+            operation=operation,
+            attempt=attempt,
+            wait=round(wait, 2),
+            error=error.code,
+        )
+        return wait
+
+    def _backoff(self, error: Transient, attempt: int) -> float:
+        """Retry-After where the platform said so, else exponential with full jitter (AWS Architecture Blog, 2015)."""
+        if isinstance(error, Throttled | Unavailable) and error.retry_after is not None:
+            return min(max(error.retry_after, 0.0), self.policy.longest_wait)
+        ceiling = min(self.policy.first_wait * 2 ** (attempt - 1), self.policy.longest_wait)
+        return random.uniform(ceiling / 2, ceiling)

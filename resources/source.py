@@ -1,0 +1,105 @@
+"""The contract that every platform keeps: a `SourceResource` opens a `Reader`, and a Reader lists and reads scopes."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import ClassVar, Self
+
+import dagster as dg
+from pydantic import Field
+
+from governance.filters import NameFilter
+from governance.listing import Page, Presence, Probe, Scope, ScopeListing
+from resources.calls import CallPolicy, Meter
+
+
+class Reader(ABC):
+    """One open connection to one source. Used by several threads at once: `read` of different scopes in parallel.
+
+    Nothing here swallows an error: what fails raises a GovernanceError, and what is merely missing (a privilege for
+    tags, say) is a Reason on the page, so that the listing becomes partial.
+    """
+
+    meter: Meter
+
+    @abstractmethod
+    def probe(self) -> Iterator[Probe]:
+        """What `governance doctor` shows: reachable, authenticated, each privilege with the grant to ask for.
+
+        Changes nothing on the platform. Stops after the first probe without which the others make no sense.
+        """
+
+    @abstractmethod
+    def scopes(self, names: NameFilter) -> ScopeListing:
+        """The scopes of the source; those that `names` excludes as a whole are listed as hidden."""
+
+    @abstractmethod
+    def read(self, scope: Scope, names: NameFilter) -> Iterator[Page]:
+        """The scope's datasets page by page, in the platform's own order, to the very end.
+
+        Filters are pushed down where the platform can; what still comes through is filtered by the caller. An error
+        after some pages is raised: the caller keeps those pages and calls the listing partial.
+        """
+
+    @abstractmethod
+    def presence(self, scope: Scope) -> Presence:
+        """Asks directly for a scope that the listing no longer shows. ABSENT only on positive evidence."""
+
+    @abstractmethod
+    def change_tokens(self, scopes: Sequence[Scope]) -> Iterator[tuple[str, str]]:
+        """Pairs of scope name and an opaque token that moves when the scope's metadata may have changed.
+
+        The cheapest way the platform has; a scope for which there is none is left out. Used by the change sensor.
+        """
+
+    def close(self) -> None:
+        """Gives back sockets and sessions."""
+        return
+
+    def __enter__(self) -> Self:
+        """The reader itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Closes the reader."""
+        self.close()
+
+
+class SourceResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """What every source's resource has: its name in the estate and the bounds of its calls.
+
+    The fields of a subclass are the fields of `connection` in estate.yaml. The platform's SDK is imported when a
+    reader is opened, never when the code location loads.
+    """
+
+    platform: ClassVar[str]
+    """The platform word; also the folder's name."""
+
+    dagster_kinds: ClassVar[frozenset[str]] = frozenset()
+    """Extra kinds for the asset's badge in the UI."""
+
+    source: str = Field(description="Name of the source in estate.yaml.")
+    attempts: int = Field(default=6, ge=1, le=20, description="Tries of one call before it fails.")
+    deadline_seconds: float = Field(default=300.0, gt=0, description="Total time of one call with its retries.")
+    read_timeout_seconds: float = Field(default=60.0, gt=0, description="Longest wait for an answer.")
+    connect_timeout_seconds: float = Field(default=10.0, gt=0, description="Longest wait for a connection.")
+
+    @property
+    def policy(self) -> CallPolicy:
+        """The bounds as the Caller takes them."""
+        return CallPolicy(
+            attempts=self.attempts,
+            deadline=self.deadline_seconds,
+            read_timeout=self.read_timeout_seconds,
+            connect_timeout=self.connect_timeout_seconds,
+        )
+
+    def reader(self) -> Reader:
+        """Opens a reader.
+
+        Raises:
+            ConfigurationError: a secret is missing, or the fields contradict each other.
+        """
+        raise NotImplementedError
