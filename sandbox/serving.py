@@ -7,6 +7,7 @@ import asyncio
 import importlib
 import json
 import pkgutil
+import re
 import socket
 import ssl
 import threading
@@ -118,7 +119,7 @@ class FaultMiddleware:
             elif method == "DELETE":
                 self.face.faults.clear()
             out = json.dumps(self.face.faults.listed()).encode()
-        except ValueError as error:
+        except (ValueError, re.error) as error:
             status, out = 400, json.dumps({"error": str(error)}).encode()
         await _answer(send, status, {"content-type": "application/json"}, out)
 
