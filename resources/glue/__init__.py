@@ -1,0 +1,1 @@
+"""AWS Glue Data Catalog and Lake Formation: databases, tables, columns and LF-tags."""

@@ -1,0 +1,215 @@
+"""Reads one account's Data Catalog: databases as scopes, tables a hundred at a time."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from governance.errors import GovernanceError, NotFound, PermissionDenied
+from governance.filters import NameFilter
+from governance.listing import Page, Presence, Probe, Reason, Scope, ScopeListing
+from governance.model import Column, Container, Tag
+from resources.calls import Caller, CallPolicy, Meter
+from resources.glue.client_errors import Classifier, partition_of
+from resources.glue.client_pages import pages
+from resources.glue.client_session import Connection, config_of, open_session, where
+from resources.glue.client_tags import LakeTags
+from resources.glue.translate import container_of, datasets_of, instant
+from resources.glue.translate_tags import Values, database_tags, table_tags
+from resources.source import Reader
+
+PAGE = 100
+"""The most that Glue gives in one answer."""
+
+_DETAIL = ("Description", "LocationUri", "Parameters", "CatalogId", "FederatedDatabase")
+
+
+class GlueReader(Reader):
+    """One account and Region. Clients of boto3 are safe to share between threads; this only shares those."""
+
+    def __init__(self, connection: Connection, policy: CallPolicy, *, fast: bool = True) -> None:
+        self.connection = connection
+        config = config_of(policy)
+        self._session = open_session(connection, config, fast=fast)
+        there = {**where(connection), "config": config}
+        # not as boto3-stubs type it: with our parser times are numbers
+        self._glue: Any = self._session.client("glue", **there)
+        self._sts: Any = self._session.client("sts", **there)
+        self.meter = Meter()
+        classify = Classifier(connection.region, connection.catalog_id, connection.role_arn)
+        self._grant = classify.grant
+        self._call = Caller("glue", classify, policy, self.meter)
+        self._catalog = {"CatalogId": connection.catalog_id} if connection.catalog_id else {}
+        self._tags = (
+            LakeTags(self._session.client("lakeformation", **there), self._call, self._catalog)
+            if connection.lake_formation
+            else None
+        )
+
+    def close(self) -> None:
+        """Gives back the sockets."""
+        self._glue.close()
+        self._sts.close()
+        if self._tags is not None:
+            self._tags.close()
+
+    # --- what is there ---
+
+    def scopes(self, names: NameFilter) -> ScopeListing:
+        """Databases; a link to another account's database is a container, for its tables are that account's."""
+        shown, hidden, links = [], [], []
+        for page in self._databases():
+            for raw in page:
+                name = str(raw["Name"])
+                if raw.get("TargetDatabase"):
+                    links.append(container_of(raw, (), self._arn("database", raw, name)))
+                elif names.may_match_under(f"{name}."):
+                    shown.append(Scope(name, "database", {k: raw[k] for k in _DETAIL if raw.get(k) is not None}))
+                else:
+                    hidden.append(name)
+        return ScopeListing(tuple(shown), tuple(hidden), tuple(links))
+
+    def read(self, scope: Scope, names: NameFilter) -> Iterator[Page]:
+        """The database's tables; its own record and tags come with the first page."""
+        above = self._tags.of_database(scope.name) if self._tags else {}
+        raw = {"Name": scope.name, **(scope.detail or self._database(scope.name))}
+        containers: tuple[Container, ...] = (
+            container_of(raw, database_tags(above), self._arn("database", raw, scope.name)),
+        )
+        told: Reason | None = None
+        for tables in self._tables(scope.name):
+            self.meter.add(pages=1)
+            datasets, odd = datasets_of(tables, scope.name, self._table_arn, self._tags_of(scope.name, above))
+            denied = self._tags.denied() if self._tags else None
+            reasons = (denied,) if denied and denied != told else ()
+            told = denied or told
+            yield Page(datasets, containers, odd, reasons)
+            containers = ()
+
+    def presence(self, scope: Scope) -> Presence:
+        """Only EntityNotFound is evidence; a refusal is none."""
+        try:
+            self._database(scope.name)
+        except NotFound:
+            return Presence.ABSENT
+        except PermissionDenied:
+            return Presence.UNKNOWN
+        return Presence.PRESENT
+
+    def change_tokens(self, scopes: Sequence[Scope]) -> Iterator[tuple[str, str]]:
+        """Count, newest UpdateTime and a digest of each table's version.
+
+        The skinny listings of Glue leave out version and time, so that they would miss every change but creation and
+        deletion: this reads whole pages. Tags are not in it, Lake Formation has no time of change.
+        """
+        for scope in scopes:
+            try:
+                yield scope.name, self._token(scope.name)
+            except NotFound:
+                continue
+
+    def _token(self, database: str) -> str:
+        count, newest, digest = 0, 0.0, hashlib.blake2b(digest_size=12)
+        for tables in self._tables(database):
+            for raw in tables:
+                at = instant(raw.get("UpdateTime"))
+                moment = at.timestamp() if at else 0.0
+                count, newest = count + 1, max(newest, moment)
+                digest.update(f"{raw.get('Name')}\0{raw.get('VersionId')}\0{moment}\n".encode(errors="surrogatepass"))
+        return f"{count}:{newest:.3f}:{digest.hexdigest()}"
+
+    # --- whether it may be read ---
+
+    def probe(self) -> Iterator[Probe]:
+        """Identity first; then each call that a sync makes."""
+        try:
+            identity = self._call("sts:GetCallerIdentity", self._sts.get_caller_identity)
+        except GovernanceError as error:
+            yield _failed("sts:GetCallerIdentity", error)
+            return
+        yield Probe("sts:GetCallerIdentity", True, f"{identity['Arn']} in {self.connection.region}")
+        names: list[str] = []
+
+        def listed() -> str:
+            names.extend(self._names(1))
+            return f"{len(names)} on the first page"
+
+        yield self._tried("glue:GetDatabases", listed)
+        if names:
+            yield self._tried("glue:GetDatabase", lambda: f"{names[0]} in {self._database(names[0])['CatalogId']}")
+            yield self._tried(
+                "glue:GetTables", lambda: f"{len(next(self._tables(names[0])))} on the first page of {names[0]}"
+            )
+        if self._tags is not None:
+            yield from self._probe_tags(self._tags, names)
+
+    def _probe_tags(self, tags: LakeTags, names: Sequence[str]) -> Iterator[Probe]:
+        yield self._tried("lakeformation:ListLFTags", lambda: f"{tags.count()} tags")
+        if names:
+            yield self._tried(
+                "lakeformation:GetResourceLFTags", lambda: f"{len(tags.ask_database(names[0]))} on {names[0]}"
+            )
+        yield self._tried("lakeformation:SearchTablesByLFTags", tags.can_search)
+
+    def _tried(self, operation: str, ask: Callable[[], str]) -> Probe:
+        try:
+            return Probe(operation, True, ask())
+        except GovernanceError as error:
+            return _failed(operation, error)
+
+    # --- calls ---
+
+    def _databases(self) -> Iterator[list[Any]]:
+        return pages("glue:GetDatabases", "DatabaseList", lambda token: self._ask_databases(token, PAGE))
+
+    def _ask_databases(self, token: dict[str, str], size: int) -> dict[str, Any]:
+        answer: Mapping[str, Any] = self._call(
+            "glue:GetDatabases",
+            lambda: self._glue.get_databases(**self._catalog, **token, MaxResults=size),
+        )
+        return dict(answer)
+
+    def _names(self, pages_wanted: int) -> list[str]:
+        first = [page for page, _ in zip(self._databases(), range(pages_wanted), strict=False)]
+        return [str(raw["Name"]) for page in first for raw in page if not raw.get("TargetDatabase")]
+
+    def _database(self, name: str) -> dict[str, Any]:
+        answer: Mapping[str, Any] = self._call(
+            "glue:GetDatabase",
+            lambda: self._glue.get_database(**self._catalog, Name=name),
+        )
+        raw: dict[str, Any] = answer["Database"]
+        return raw
+
+    def _tables(self, database: str) -> Iterator[list[Any]]:
+        def ask(token: dict[str, str]) -> dict[str, Any]:
+            answer: Mapping[str, Any] = self._call(
+                "glue:GetTables",
+                lambda: self._glue.get_tables(
+                    **self._catalog,
+                    **token,
+                    DatabaseName=database,
+                    MaxResults=PAGE,
+                ),
+            )
+            return dict(answer)
+
+        return pages("glue:GetTables", "TableList", ask)
+
+    def _tags_of(self, database: str, above: Values) -> Callable[[str, tuple[Column, ...]], tuple[Tag, ...]]:
+        lake = self._tags
+        if lake is None:
+            return lambda table, columns: ()
+        return lambda table, columns: table_tags(database, table, above, lake.of_table(database, table), columns)
+
+    def _table_arn(self, raw: Mapping[str, Any]) -> str | None:
+        return self._arn("table", raw, f"{raw.get('DatabaseName')}/{raw.get('Name')}")
+
+    def _arn(self, kind: str, raw: Mapping[str, Any], name: str) -> str | None:
+        account = raw.get("CatalogId") or self.connection.catalog_id
+        region = self.connection.region
+        return f"arn:{partition_of(region)}:glue:{region}:{account}:{kind}/{name}" if account else None
+
+
+def _failed(operation: str, error: GovernanceError) -> Probe:
+    missing = operation if isinstance(error, PermissionDenied) else ""
+    return Probe(operation, False, error.message, missing, error.remedy)

@@ -1,0 +1,43 @@
+"""Pages of an AWS listing, to the very end."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from governance.errors import ProtocolError
+
+
+def pages(operation: str, key: str, ask: Callable[[dict[str, str]], dict[str, Any]]) -> Iterator[list[Any]]:
+    """The lists under `key`, page by page; an empty page with a token is not the end.
+
+    Args:
+        operation: for messages.
+        key: where an answer has its list.
+        ask: makes one call, given `{}` or `{"NextToken": …}`.
+
+    Raises:
+        ProtocolError: an answer without a list, or a token that came before. The pages so far have been given.
+    """
+    token, seen = "", set()
+    while True:
+        answer = ask({"NextToken": token} if token else {})
+        page = answer.get(key)
+        if not isinstance(page, list):
+            # a proxy's answer may be any JSON; an empty catalog says so with an empty list
+            raise ProtocolError(
+                f"the answer has no {key}",
+                platform="glue",
+                operation=operation,
+                remedy="check endpoint_url: something that is not AWS seems to answer there",
+            )
+        yield page
+        token = answer.get("NextToken") or ""
+        if not token:
+            return
+        if token in seen:
+            raise ProtocolError(
+                "the listing never ends: the same next token came twice",
+                platform="glue",
+                operation=operation,
+                remedy="report it to whoever runs this endpoint; what was read until here is kept",
+            )
+        seen.add(token)

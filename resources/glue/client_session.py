@@ -1,0 +1,165 @@
+"""How we become somebody on AWS, and how botocore reads its answers.
+
+Four fifths of a listing's processor time is botocore's parser, which walks each answer along the service model to turn
+numbers into times. Ours reads the JSON as it stands; it comes in through botocore's own component registry, and errors,
+signing and sockets stay botocore's.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import orjson
+from botocore import parsers
+from botocore.config import Config
+from botocore.credentials import (
+    AssumeRoleCredentialFetcher,
+    CredentialProvider,
+    CredentialResolver,
+    DeferredRefreshableCredentials,
+)
+from botocore.exceptions import ProfileNotFound
+from botocore.session import Session
+
+from governance.errors import ConfigurationError
+from resources.calls import CallPolicy
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Everything a session needs, secrets revealed."""
+
+    region: str
+    catalog_id: str | None = None
+    endpoint_url: str | None = None
+    ca_bundle: str | None = None
+    profile: str | None = None
+    role_arn: str | None = None
+    external_id: str | None = None
+    keys: tuple[str, str, str | None] | None = None
+    lake_formation: bool = True
+
+
+class PlainJSON(parsers.JSONParser):
+    """Answers of the JSON protocol as they stand: times stay epoch seconds."""
+
+    def _do_parse(self, response: dict[str, Any], shape: Any) -> dict[str, Any]:
+        body = response["body"]
+        try:
+            out = orjson.loads(body) if body else {}
+        except orjson.JSONDecodeError:
+            # a lone surrogate: no text at all to orjson, but the other records of the page are sound
+            out = _lenient(body)
+        if not isinstance(out, dict):
+            raise parsers.ResponseParserError("the answer is not a JSON object")
+        out["ResponseMetadata"] = {"RequestId": response["headers"].get("x-amzn-requestid", "")}
+        return out
+
+
+def _lenient(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError as error:
+        raise parsers.ResponseParserError(f"the answer is not JSON: {error}") from error
+
+
+class Parsers(parsers.ResponseParserFactory):
+    """botocore's factory, with our parser for the one protocol that matters."""
+
+    def create_parser(self, protocol_name: str) -> Any:
+        """A parser of this protocol."""
+        stock = super().create_parser(protocol_name)
+        return PlainJSON() if type(stock) is parsers.JSONParser else stock
+
+
+def can_parse_fast() -> bool:
+    """Whether this botocore still has the hooks that `PlainJSON` relies on."""
+    answer = {"body": b'{"a":[1]}', "headers": {}, "status_code": 200}
+    try:
+        out = PlainJSON().parse(answer, None)
+    except (AttributeError, KeyError, TypeError):
+        return False
+    return out.get("a") == [1] and out["ResponseMetadata"].get("HTTPStatusCode") == 200
+
+
+class _Role(CredentialProvider):
+    """A credential provider that takes a role, and takes it again before it runs out."""
+
+    METHOD = "assume-role"
+    CANONICAL_NAME = "AssumeRole"
+
+    def __init__(self, session: Session, connection: Connection, config: Config) -> None:
+        super().__init__(session)
+        self.base, self.connection, self.config = session, connection, config
+
+    def load(self) -> DeferredRefreshableCredentials:
+        """Credentials that fetch themselves at the first call."""
+        extra = {"RoleSessionName": "governance"}
+        if self.connection.external_id:
+            extra["ExternalId"] = self.connection.external_id
+        fetcher = AssumeRoleCredentialFetcher(
+            client_creator=self._client,
+            source_credentials=self.base.get_credentials(),
+            role_arn=str(self.connection.role_arn),
+            extra_args=extra,
+        )
+        return DeferredRefreshableCredentials(method=self.METHOD, refresh_using=fetcher.fetch_credentials)
+
+    def _client(self, service: str, **given: Any) -> Any:
+        return self.base.create_client(
+            service, config=self.config, **where(self.connection), **given, region_name=self.connection.region
+        )
+
+
+def where(connection: Connection) -> dict[str, Any]:
+    """Where a client connects, and whose certificates it trusts there."""
+    return {"endpoint_url": connection.endpoint_url, "verify": connection.ca_bundle}
+
+
+def config_of(policy: CallPolicy) -> Config:
+    """Bounds of one call; tries are counted by our Caller, not by botocore."""
+    return Config(
+        retries={"total_max_attempts": 1, "mode": "standard"},
+        read_timeout=policy.read_timeout,
+        connect_timeout=policy.connect_timeout,
+        max_pool_connections=16,
+        tcp_keepalive=True,
+    )
+
+
+def open_session(connection: Connection, config: Config, *, fast: bool = True) -> boto3.Session:
+    """A session of its own: nothing of it is shared with other users of boto3 in this process.
+
+    Raises:
+        ConfigurationError: the profile does not exist.
+    """
+    base = _base(connection, fast)
+    if connection.role_arn is None:
+        return boto3.Session(botocore_session=base, region_name=connection.region)
+    taken = _bare(connection, fast)
+    taken.register_component("credential_provider", CredentialResolver([_Role(base, connection, config)]))
+    return boto3.Session(botocore_session=taken, region_name=connection.region)
+
+
+def _base(connection: Connection, fast: bool) -> Session:
+    session = _bare(connection, fast)
+    if connection.keys is not None:
+        session.set_credentials(*connection.keys)
+    return session
+
+
+def _bare(connection: Connection, fast: bool) -> Session:
+    session = Session(profile=connection.profile)
+    try:
+        session.get_scoped_config()
+    except ProfileNotFound as error:
+        raise ConfigurationError(
+            str(error),
+            platform="glue",
+            operation="connection.profile",
+            remedy="name a profile of ~/.aws/config, or set AWS_CONFIG_FILE where Dagster runs",
+        ) from error
+    if fast and can_parse_fast():
+        session.register_component("response_parser_factory", Parsers())
+    return session

@@ -1,0 +1,249 @@
+"""Glue's databases and tables as records of the inventory. Pure: answers of the API in, records out."""
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from governance.errors import RecordError
+from governance.listing import Quarantined
+from governance.model import Column, Container, Dataset, Tag
+from resources.glue.translate_columns import columns_of_table
+from resources.glue.translate_format import format_of
+
+Json = Mapping[str, Any]
+TagsOf = Callable[[str, tuple[Column, ...]], tuple[Tag, ...]]
+"""From a table's name and columns to its tags."""
+
+_ROWS = ("numRows", "recordCount", "spark.sql.statistics.numRows")
+_BYTES = ("totalSize", "sizeKey", "spark.sql.statistics.totalSize")
+# they move with every write of data and say nothing of the table itself
+_VOLATILE = frozenset({"transient_lastDdlTime", "previous_metadata_location", "last_modified_time"})
+_VIEW = re.compile(r"\s*/\* (?:Presto(?: Materialized)?) View: ([A-Za-z0-9+/=]+) \*/\s*")
+
+
+def container_of(raw: Json, tags: tuple[Tag, ...] = (), native_id: str | None = None) -> Container:
+    """A database, or the link to another account's database."""
+    name, target = str(raw["Name"]), raw.get("TargetDatabase")
+    properties = _present(parameters=dict(raw.get("Parameters") or {}), federated=raw.get("FederatedDatabase"))
+    if isinstance(target, Mapping):
+        properties["target"] = _target(target)
+    return Container(
+        qualified_name=name,
+        kind="resource_link" if target else "database",
+        name=name,
+        comment=_text(raw.get("Description")),
+        location=_text(raw.get("LocationUri")),
+        properties=properties,
+        tags=tags,
+        native_id=native_id,
+    )
+
+
+def datasets_of(
+    tables: Iterable[Any], database: str, arn: Callable[[Json], str | None], tags: TagsOf
+) -> tuple[tuple[Dataset, ...], tuple[Quarantined, ...]]:
+    """The page's records, and those that could not be understood.
+
+    Args:
+        tables: `TableList` of GetTables.
+        database: the name the tables were asked for by.
+        arn: gives a table its ARN.
+        tags: gives a table its tags.
+    """
+    datasets, odd = [], []
+    for raw in tables:
+        try:
+            datasets.append(dataset_of(raw, database, arn, tags))
+        except RecordError as error:
+            name = raw.get("Name") if isinstance(raw, Mapping) else None
+            known = f"{database}.{name}" if isinstance(name, str) and name and _is_sound(name) else None
+            odd.append(Quarantined(known, error.message, storable(raw)))
+    return tuple(datasets), tuple(odd)
+
+
+def dataset_of(raw: Any, database: str, arn: Callable[[Json], str | None], tags: TagsOf) -> Dataset:
+    """One table.
+
+    Raises:
+        RecordError: it has no name or no columns, or holds text that is no Unicode.
+    """
+    if not isinstance(raw, Mapping):
+        raise RecordError("the table is not a JSON object", platform="glue", operation="glue:GetTables")
+    name = raw.get("Name")
+    if not isinstance(name, str) or not name:
+        raise RecordError("the table has no Name", platform="glue", operation="glue:GetTables")
+    if not _is_sound(raw):
+        raise RecordError("the table holds text that is no valid Unicode", platform="glue", operation="glue:GetTables")
+    storage, parameters = _mapping(raw, "StorageDescriptor"), _mapping(raw, "Parameters")
+    columns, repeated = columns_of_table(raw)
+    kind = kind_of(raw)
+    statistics: dict[str, int] = {}
+    rows = _first_count(parameters, _ROWS, statistics)
+    size = _first_count(parameters, _BYTES, statistics)
+    properties = properties_of(raw, storage, {k: v for k, v in parameters.items() if k not in statistics})
+    if repeated:
+        properties["repeated_columns"] = repeated
+    owner = _text(raw.get("Owner"))
+    return Dataset(
+        qualified_name=f"{database}.{name}",
+        kind=kind,
+        container=database,
+        name=name,
+        comment=_text(raw.get("Description")) or _text(parameters.get("comment")),
+        owner=owner,
+        owner_kind="user" if owner else None,
+        format=None if kind in ("view", "resource_link") else format_of(storage, parameters),
+        location=_text(storage.get("Location")),
+        row_count=rows,
+        size_bytes=size,
+        properties=properties,
+        columns=columns,
+        tags=tags(name, columns),
+        native_id=arn(raw),
+        version=_text(raw.get("VersionId")),
+        source_updated_at=instant(raw.get("UpdateTime")),
+    )
+
+
+def kind_of(raw: Json) -> str:
+    """The inventory's word for what this is; Glue's own in lower case where we have none."""
+    if raw.get("TargetTable"):
+        return "resource_link"
+    table_type = str(raw.get("TableType") or "")
+    if str(_mapping(raw, "Parameters").get("table_type", "")).upper() == "ICEBERG" and table_type != "VIRTUAL_VIEW":
+        return "iceberg_table"
+    known = {"VIRTUAL_VIEW": "view", "MANAGED_TABLE": "table", "": "table"}
+    return known.get(table_type, re.sub(r"\W+", "_", table_type.lower()))
+
+
+def properties_of(raw: Json, storage: Json, parameters: Json) -> dict[str, Any]:
+    """What Glue says of a table beside the columns of the inventory; empty values are left out."""
+    serde = _mapping(storage, "SerdeInfo")
+    target = raw.get("TargetTable")
+    return _present(
+        table_type=raw.get("TableType"),
+        parameters={k: v for k, v in parameters.items() if k not in _VOLATILE},
+        serde=_present(
+            library=serde.get("SerializationLibrary"), name=serde.get("Name"), parameters=serde.get("Parameters")
+        ),
+        input_format=storage.get("InputFormat"),
+        output_format=storage.get("OutputFormat"),
+        storage_parameters=storage.get("Parameters"),
+        additional_locations=storage.get("AdditionalLocations"),
+        compressed=storage.get("Compressed"),
+        bucket_columns=storage.get("BucketColumns"),
+        buckets=storage.get("NumberOfBuckets") if storage.get("BucketColumns") else None,
+        sort_columns=storage.get("SortColumns"),
+        schema_reference=storage.get("SchemaReference"),
+        retention=raw.get("Retention"),
+        target=_target(target) if isinstance(target, Mapping) else None,
+        federated=raw.get("FederatedTable"),
+        view_definition=raw.get("ViewDefinition"),
+        is_materialized_view=raw.get("IsMaterializedView"),
+        is_multi_dialect_view=raw.get("IsMultiDialectView"),
+        lake_formation_registered=raw.get("IsRegisteredWithLakeFormation"),
+        created_by=raw.get("CreatedBy"),
+        **view_of(raw),
+    )
+
+
+def view_of(raw: Json) -> dict[str, Any]:
+    """The text of a view; Athena's is taken out of its base64."""
+    text, expanded = raw.get("ViewOriginalText"), raw.get("ViewExpandedText")
+    if not isinstance(text, str) or not text:
+        return {}
+    match = _VIEW.fullmatch(text)
+    try:
+        told = json.loads(base64.b64decode(match.group(1), validate=True)) if match else None
+    except (binascii.Error, ValueError):
+        told = None
+    if isinstance(told, dict) and isinstance(told.get("originalSql"), str):
+        return {"view_text": told["originalSql"], "view_dialect": "presto", "view_catalog": told.get("catalog")}
+    return {"view_text": text, "view_expanded_text": expanded if expanded != text else None}
+
+
+def instant(value: Any) -> datetime | None:
+    """A time of the API, which is seconds since 1970 or already a datetime; None for what is neither."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        try:
+            return datetime.fromtimestamp(value, UTC)
+        except (OverflowError, OSError, ValueError):
+            return None
+    return None
+
+
+def storable(value: Any) -> Any:
+    """The value as plain JSON in valid Unicode, for the quarantine."""
+    text = json.dumps(value, default=str, ensure_ascii=True)
+    return json.loads(re.sub(r"\\u(d[89a-f][0-9a-f]{2})", _keep_pairs(text), text))
+
+
+def _keep_pairs(text: str) -> Callable[[re.Match[str]], str]:
+    """Replaces surrogate escapes that stand alone by the replacement character."""
+
+    def replaced(match: re.Match[str]) -> str:
+        start, end = match.span()
+        low = re.match(r"\\ud[c-f][0-9a-f]{2}", text[end:])
+        high = re.search(r"\\ud[89ab][0-9a-f]{2}$", text[max(0, start - 6) : start])
+        is_high = match.group(1)[1] in "89ab"
+        return match.group(0) if (is_high and low) or (not is_high and high) else "\\ufffd"
+
+    return replaced
+
+
+def _is_sound(value: Any) -> bool:
+    """Whether all its text can be written in UTF-8; a lone surrogate cannot."""
+    try:
+        orjson.dumps(value, default=str)
+    except orjson.JSONEncodeError:
+        return False
+    return True
+
+
+def _mapping(raw: Json, key: str) -> Json:
+    """The object under this key; nothing where Glue leaves it out.
+
+    Raises:
+        RecordError: something else is there.
+    """
+    value = raw.get(key)
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise RecordError(f"{key} is not a JSON object", platform="glue", operation="glue:GetTables")
+    return value
+
+
+def _first_count(parameters: Json, keys: tuple[str, ...], used: dict[str, int]) -> int | None:
+    """The first parameter that is a count; those that are one are facts of their own and leave the parameters."""
+    for key in keys:
+        value = parameters.get(key)
+        if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 19:
+            used[key] = int(value)
+    return next(iter(used[k] for k in keys if k in used), None)
+
+
+def _target(raw: Json) -> dict[str, Any]:
+    return _present(
+        catalog_id=raw.get("CatalogId"),
+        database=raw.get("DatabaseName"),
+        name=raw.get("Name"),
+        region=raw.get("Region"),
+    )
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _present(**given: Any) -> dict[str, Any]:
+    """Without what says nothing: null, false, zero, empty."""
+    return {k: v for k, v in given.items() if v}

@@ -1,0 +1,207 @@
+"""The calls that moto lacks or answers unlike AWS: paged listings, and Lake Formation tags with inheritance.
+
+They read moto's own state, so that everything written through moto shows here.
+"""
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from moto.glue.models import glue_backends
+from moto.lakeformation.models import lakeformation_backends
+
+from sandbox.faults import FaultPlan
+from sandbox.glue.gate import Refused
+
+Json = dict[str, Any]
+
+
+class Catalog:
+    """One account's Data Catalog as AWS answers for it.
+
+    Args:
+        account: moto's account, where the state is.
+        region: the Region.
+        faults: which databases to leave out of listings.
+    """
+
+    def __init__(self, account: str, region: str, faults: FaultPlan) -> None:
+        self.account, self.region, self.faults = account, region, faults
+
+    def handler(self, operation: str) -> Callable[[Json], Json] | None:
+        """What answers this operation; None leaves it to moto."""
+        return {
+            "AWSGlue.GetDatabases": self.databases,
+            "AWSGlue.GetTables": self.tables,
+            "/ListLFTags": self.tags,
+            "/GetResourceLFTags": self.resource_tags,
+            "/SearchTablesByLFTags": self.tagged_tables,
+        }.get(operation)
+
+    @property
+    def _glue(self) -> Any:
+        return glue_backends[self.account][self.region]
+
+    @property
+    def _lake(self) -> Any:
+        return lakeformation_backends[self.account][self.region]
+
+    def databases(self, query: Json) -> Json:
+        """GetDatabases."""
+        found = {d.name: d for d in self._glue.get_databases() if not self.faults.lost(d.name)}
+        names, token = _page(sorted(found), query)
+        return _answer("DatabaseList", [_plain(found[n].as_dict()) for n in names], token)
+
+    def tables(self, query: Json) -> Json:
+        """GetTables: skinny where AttributesToGet says so."""
+        database = str(query.get("DatabaseName"))
+        if database not in self._glue.databases:
+            raise Refused(400, "EntityNotFoundException", f"Database {database} not found.")
+        wanted = query.get("AttributesToGet")
+        if wanted is not None and "NAME" not in wanted:
+            raise Refused(400, "InvalidInputException", "AttributesToGet must include NAME")
+        found = {} if self.faults.lost(database) else self._glue.databases[database].tables
+        expression = query.get("Expression")
+        names, token = _page(sorted(n for n in found if not expression or re.fullmatch(expression, n)), query)
+        return _answer("TableList", [_skinny(_table(found[n]), wanted) for n in names], token)
+
+    def tags(self, query: Json) -> Json:
+        """ListLFTags."""
+        known = self._lake.list_lf_tags(self._lake.account_id)
+        keys, token = _page(sorted(known), query, largest=1000)
+        return _answer("LFTags", [{"TagKey": k, "TagValues": known[k]} for k in keys], token)
+
+    def resource_tags(self, query: Json) -> Json:
+        """GetResourceLFTags: with what is inherited unless only the assigned ones are asked for."""
+        resource, assigned = query.get("Resource") or {}, bool(query.get("ShowAssignedLFTags"))
+        if "Database" in resource:
+            return _without_empty({"LFTagOnDatabase": self._pairs(self._on_database(resource["Database"]["Name"]))})
+        if "Table" in resource:
+            inner, columns = resource["Table"], None
+        elif "TableWithColumns" in resource:
+            inner, columns = resource["TableWithColumns"], resource["TableWithColumns"].get("ColumnNames")
+        else:
+            raise Refused(400, "InvalidInputException", "Resource must be a database, a table or columns")
+        return self._of_table(inner["DatabaseName"], inner["Name"], columns, assigned)
+
+    def tagged_tables(self, query: Json) -> Json:
+        """SearchTablesByLFTags: tables where every condition holds for the table or for one of its columns."""
+        matching: dict[str, Json] = {}
+        for database in self._glue.get_databases():
+            for name in database.tables:
+                answer = self._of_table(database.name, name, None, assigned=False)
+                if all(_holds(condition, answer) for condition in query.get("Expression") or ()):
+                    table = {"CatalogId": self.account, "DatabaseName": database.name, "Name": name}
+                    matching[f"{database.name}\0{name}"] = {"Table": table, **answer}
+        keys, token = _page(sorted(matching), query)
+        return _answer("TableList", [matching[k] for k in keys], token)
+
+    def _of_table(self, database: str, table: str, columns: Sequence[str] | None, assigned: bool) -> Json:
+        above = self._on_database(database)
+        direct = _values(self._lake.lf_table_tags.get((self.account, database, table)))
+        effective = direct if assigned else {**above, **direct}
+        names = self._columns(database, table) if columns is None else columns
+        per_column = {}
+        for name in names:
+            own = _values(self._lake.lf_columns_tags.get((self.account, database, table, name)))
+            per_column[name] = own if assigned else {**effective, **own}
+        return _without_empty(
+            {
+                "LFTagOnDatabase": self._pairs(above),
+                "LFTagsOnTable": self._pairs(effective),
+                "LFTagsOnColumns": [{"Name": n, "LFTags": self._pairs(t)} for n, t in per_column.items() if t],
+            }
+        )
+
+    def _columns(self, database: str, table: str) -> list[str]:
+        found = self._glue.databases.get(database)
+        if found is None or table not in found.tables:
+            raise Refused(400, "EntityNotFoundException", f"Table {database}.{table} not found.")
+        told = found.tables[table].as_dict()
+        both = (told.get("StorageDescriptor") or {}).get("Columns") or [], told.get("PartitionKeys") or []
+        return [c["Name"] for part in both for c in part]
+
+    def _on_database(self, name: str) -> dict[str, list[str]]:
+        if name not in self._glue.databases:
+            raise Refused(400, "EntityNotFoundException", f"Database {name} not found.")
+        return _values(self._lake.lf_database_tags.get((self.account, name)))
+
+    def _pairs(self, tags: Mapping[str, list[str]]) -> list[Json]:
+        return [{"CatalogId": self.account, "TagKey": k, "TagValues": v} for k, v in sorted(tags.items())]
+
+
+def _values(stored: Sequence[Json] | None) -> dict[str, list[str]]:
+    return {pair["TagKey"]: list(pair["TagValues"]) for pair in stored or ()}
+
+
+def _holds(condition: Json, answer: Json) -> bool:
+    """Whether the tag of a search's condition is on the table or a column with one of its values."""
+    everywhere = [*answer.get("LFTagsOnTable", ())]
+    everywhere += [pair for column in answer.get("LFTagsOnColumns", ()) for pair in column["LFTags"]]
+    wanted = set(condition["TagValues"])
+    return any(p["TagKey"] == condition["TagKey"] and wanted & set(p["TagValues"]) for p in everywhere)
+
+
+def _page(names: Sequence[str], query: Json, largest: int = 100) -> tuple[Sequence[str], str | None]:
+    """The page that MaxResults and NextToken ask for; the token names the last one given, as a cursor does."""
+    size = query.get("MaxResults") or largest
+    if not isinstance(size, int) or not 1 <= size <= largest:
+        raise Refused(400, "InvalidInputException", f"MaxResults must be between 1 and {largest}")
+    after = _after(query.get("NextToken"))
+    start = next((n for n, name in enumerate(names) if after is None or name > after), len(names))
+    page = names[start : start + size]
+    return page, _token(page[-1]) if start + size < len(names) else None
+
+
+def _token(last: str) -> str:
+    return base64.urlsafe_b64encode(json.dumps({"after": last}).encode()).decode()
+
+
+def _after(token: str | None) -> str | None:
+    if not token:
+        return None
+    try:
+        return str(json.loads(base64.urlsafe_b64decode(token))["after"])
+    except (ValueError, binascii.Error, KeyError, TypeError) as error:
+        raise Refused(400, "InvalidInputException", "The pagination token is invalid") from error
+
+
+def _answer(key: str, items: list[Json], token: str | None) -> Json:
+    return {key: items, **({"NextToken": token} if token else {})}
+
+
+def _table(found: Any) -> Json:
+    """A table as Glue tells it: UpdateTime is there from the start."""
+    told: Json = _plain(found.as_dict())
+    told.setdefault("UpdateTime", told["CreateTime"])
+    told.setdefault("IsRegisteredWithLakeFormation", False)
+    return told
+
+
+def _skinny(table: Json, wanted: Sequence[str] | None) -> Json:
+    if wanted is None or "DEFAULT" in wanted:
+        return table
+    kept = {"Name", "DatabaseName", "CatalogId", "IsRegisteredWithLakeFormation"}
+    kept |= {"TableType"} if "TABLE_TYPE" in wanted else set()
+    return {k: v for k, v in table.items() if k in kept}
+
+
+def _plain(told: Json) -> Json:
+    """Times as epoch seconds, and nothing that is null: AWS leaves it out."""
+    return dict(_rendered(told))
+
+
+def _rendered(told: Json) -> Iterator[tuple[str, Any]]:
+    for key, value in told.items():
+        if isinstance(value, datetime):
+            yield key, round((value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp(), 3)
+        elif value is not None:
+            yield key, value
+
+
+def _without_empty(answer: Json) -> Json:
+    return {k: v for k, v in answer.items() if v}

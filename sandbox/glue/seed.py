@@ -1,0 +1,69 @@
+"""Fills a sandbox through boto3, as any client of AWS would."""
+
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from sandbox.glue import estate
+from sandbox.glue.gate import PARTNER, READER_KEY, READER_SECRET, REGION
+
+
+def fill(url: str, scale: int) -> None:
+    """Puts the company's lake into the server at `url`."""
+    session = boto3.Session(READER_KEY, READER_SECRET, region_name=REGION)
+    plain = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
+    glue: Any = session.client("glue", endpoint_url=url, config=plain)
+    lake: Any = session.client("lakeformation", endpoint_url=url, config=plain)
+    s3: Any = session.client("s3", endpoint_url=url, config=plain)
+    for database in estate.PARTNER_DATABASES:
+        _databases(glue, database, PARTNER)
+    for key, values in estate.TAG_VALUES.items():
+        lake.create_lf_tag(TagKey=key, TagValues=values)
+    for bucket in ("acme-lake", "acme-finance"):
+        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    for database in estate.databases(scale):
+        _databases(glue, database, estate.ACCOUNT)
+        _tags(lake, database)
+        _files(s3, database)
+
+
+def _databases(glue: Any, database: estate.Database, account: str) -> None:
+    told = {"Name": database.name, "Description": database.comment, "LocationUri": database.location}
+    given: dict[str, Any] = {k: v for k, v in told.items() if v is not None}
+    if database.parameters:
+        given["Parameters"] = database.parameters
+    if database.target is not None:
+        names = ("CatalogId", "DatabaseName")
+        given["TargetDatabase"] = dict(zip(names, database.target, strict=True))
+    glue.create_database(CatalogId=account, DatabaseInput=given)
+    for table in database.tables:
+        glue.create_table(
+            CatalogId=account,
+            DatabaseName=database.name,
+            TableInput=estate.table_input(database, table),
+        )
+
+
+def _tags(lake: Any, database: estate.Database) -> None:
+    def pairs(tags: dict[str, str]) -> list[dict[str, object]]:
+        return [{"TagKey": k, "TagValues": [v]} for k, v in tags.items()]
+
+    def put(resource: dict[str, object], tags: dict[str, str]) -> None:
+        if tags:
+            lake.add_lf_tags_to_resource(Resource=resource, LFTags=pairs(tags))
+
+    put({"Database": {"Name": database.name}}, database.tags)
+    for table in database.tables:
+        put({"Table": {"DatabaseName": database.name, "Name": table.name}}, table.tags)
+        for field in table.fields:
+            if field.sensitive:
+                where = {"DatabaseName": database.name, "Name": table.name, "ColumnNames": [field.name]}
+                put({"TableWithColumns": where}, {"pii": field.sensitive.lower()})
+
+
+def _files(s3: Any, database: estate.Database) -> None:
+    for table in database.tables:
+        if table.sample is not None:
+            bucket, _, prefix = str(estate.location(database, table)).removeprefix("s3://").partition("/")
+            s3.put_object(Bucket=bucket, Key=f"{prefix}part-0000", Body=table.sample.encode())
