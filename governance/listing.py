@@ -83,7 +83,8 @@ class Quarantined(msgspec.Struct, frozen=True):
 class Page(msgspec.Struct, frozen=True):
     """A translated page of a scope's listing.
 
-    `reasons` make the listing partial. `notes` are facts about the reading that do not, such as
+    `reasons` make the listing partial. `unread` names facets of these datasets that could not be read, such as `tags`:
+    that they are empty here says nothing, and what is known of them stays. `notes` are facts about the reading that do not, such as
     `{"tags_lag": "up to 120 min"}`; they are recorded with the scope.
     """
 
@@ -92,6 +93,7 @@ class Page(msgspec.Struct, frozen=True):
     quarantined: tuple[Quarantined, ...] = ()
     reasons: tuple[Reason, ...] = ()
     notes: dict[str, str] = {}
+    unread: tuple[str, ...] = ()
 
 
 class Probe(msgspec.Struct, frozen=True, omit_defaults=True):
