@@ -72,9 +72,8 @@ class GlueReader(Reader):
         """The database's tables; its own record and tags come with the first page."""
         above = self._tags.of_database(scope.name) if self._tags else {}
         raw = {"Name": scope.name, **(scope.detail or self._database(scope.name))}
-        containers: tuple[Container, ...] = (
-            container_of(raw, database_tags(above), self._arn("database", raw, scope.name)),
-        )
+        database = container_of(raw, database_tags(above), self._arn("database", raw, scope.name))
+        containers: tuple[Container, ...] = (database,)
         told: Reason | None = None
         for tables in self._tables(scope.name):
             self.meter.add(pages=1)
@@ -82,7 +81,7 @@ class GlueReader(Reader):
             denied = self._tags.denied() if self._tags else None
             reasons = (denied,) if denied and denied != told else ()
             told = denied or told
-            yield Page(datasets, containers, odd, reasons)
+            yield Page(datasets, containers, odd, reasons, unread=("tags",) if denied else ())
             containers = ()
 
     def presence(self, scope: Scope) -> Presence:

@@ -49,7 +49,7 @@ _UNAUTHENTICATED = {
     "RequestExpired",
     "RequestTimeTooSkewed",
 }
-_ABSENT = {"EntityNotFoundException", "UnknownOperationException", "NoSuchEntity"}
+_ABSENT = {"EntityNotFoundException", "NoSuchEntity"}
 _TRANSIENT = {
     "OperationTimeoutException",
     "InternalServiceException",
@@ -135,8 +135,11 @@ class Classifier:
             return _made(PermissionDenied, message, operation, self.grant(operation, text))
         if code in _UNAUTHENTICATED:
             return _made(AuthenticationError, message, operation, self._identity(code))
-        if code in _ABSENT or status == 404:
+        if code in _ABSENT:
             return _made(NotFound, message, operation, "")
+        if code == "UnknownOperationException" or status == 404:
+            # never NotFound: a wrong address would be evidence that things are gone
+            return _made(ProtocolError, message, operation, "check endpoint_url: what answers there has no such call")
         if code in _TRANSIENT:
             return _made(
                 Transient if code.startswith(("Operation", "Request")) else Unavailable, message, operation, ""

@@ -75,12 +75,13 @@ class Parsers(parsers.ResponseParserFactory):
 
 def can_parse_fast() -> bool:
     """Whether this botocore still has the hooks that `PlainJSON` relies on."""
-    answer = {"body": b'{"a":[1]}', "headers": {}, "status_code": 200}
+    answer, no_shape = {"body": b'{"a":[1]}', "headers": {}, "status_code": 200}, None
+    parser: Any = PlainJSON()
     try:
-        out = PlainJSON().parse(answer, None)
+        out = parser.parse(answer, no_shape)
     except (AttributeError, KeyError, TypeError):
         return False
-    return out.get("a") == [1] and out["ResponseMetadata"].get("HTTPStatusCode") == 200
+    return bool(out.get("a") == [1] and out["ResponseMetadata"].get("HTTPStatusCode") == 200)
 
 
 class _Role(CredentialProvider):

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from governance.errors import NotFound, PermissionDenied
+from governance.errors import NotFound, PermissionDenied, ProtocolError
 from governance.listing import Reason
 from resources.calls import Caller
 from resources.glue.client_pages import pages
@@ -47,10 +47,10 @@ class LakeTags:
     def of_table(self, database: str, table: str) -> Assigned:
         """A table's tags and those of its columns."""
         self._prepare()
-        if not self._keys or self._denied:
-            return _NONE
         if self._found is not None:
             return self._found.get((database, table), _NONE)
+        if not self._keys or self._denied:
+            return _NONE
         resource = {"Table": {**self._catalog, "DatabaseName": database, "Name": table}}
         return assigned_of(self._answer(resource))
 
@@ -71,7 +71,7 @@ class LakeTags:
             return "no tags to search by"
         try:
             self._asker(key[0], key[1][:1])({})
-        except NotFound:
+        except ProtocolError:
             return "not on this server: tags are read table by table"
         return "tables are found by tag"
 
@@ -134,9 +134,10 @@ class LakeTags:
                         "lakeformation:SearchTablesByLFTags", "TableList", self._asker(key, values[start : start + 50])
                     ):
                         for told in page:
-                            table = told.get("Table") or {}
-                            found[str(table.get("DatabaseName")), str(table.get("Name"))] = assigned_of(told)
-        except NotFound:
+                            table, assigned = told.get("Table") or {}, assigned_of(told)
+                            if assigned != _NONE:
+                                found[str(table.get("DatabaseName")), str(table.get("Name"))] = assigned
+        except ProtocolError:
             return None
         return found
 

@@ -13,6 +13,7 @@ import orjson
 from governance.errors import RecordError
 from governance.listing import Quarantined
 from governance.model import Column, Container, Dataset, Tag
+from governance.text import clean
 from resources.glue.translate_columns import columns_of_table
 from resources.glue.translate_format import format_of
 
@@ -57,13 +58,14 @@ def datasets_of(
         tags: gives a table its tags.
     """
     datasets, odd = [], []
-    for raw in tables:
+    page = list(tables)
+    for raw in page if _is_storable(page) else map(cleaned, page):
         try:
             datasets.append(dataset_of(raw, database, arn, tags))
         except RecordError as error:
             name = raw.get("Name") if isinstance(raw, Mapping) else None
-            known = f"{database}.{name}" if isinstance(name, str) and name and _is_sound(name) else None
-            odd.append(Quarantined(known, error.message, storable(raw)))
+            known = f"{database}.{name}" if isinstance(name, str) and name else None
+            odd.append(Quarantined(known, error.message, cleaned(raw)))
     return tuple(datasets), tuple(odd)
 
 
@@ -71,15 +73,13 @@ def dataset_of(raw: Any, database: str, arn: Callable[[Json], str | None], tags:
     """One table.
 
     Raises:
-        RecordError: it has no name or no columns, or holds text that is no Unicode.
+        RecordError: it has no name or no columns, or is not of Glue's shape.
     """
     if not isinstance(raw, Mapping):
         raise RecordError("the table is not a JSON object", platform="glue", operation="glue:GetTables")
     name = raw.get("Name")
     if not isinstance(name, str) or not name:
         raise RecordError("the table has no Name", platform="glue", operation="glue:GetTables")
-    if not _is_sound(raw):
-        raise RecordError("the table holds text that is no valid Unicode", platform="glue", operation="glue:GetTables")
     storage, parameters = _mapping(raw, "StorageDescriptor"), _mapping(raw, "Parameters")
     columns, repeated = columns_of_table(raw)
     kind = kind_of(raw)
@@ -160,7 +160,7 @@ def view_of(raw: Json) -> dict[str, Any]:
         return {}
     match = _VIEW.fullmatch(text)
     try:
-        told = json.loads(base64.b64decode(match.group(1), validate=True)) if match else None
+        told = clean(json.loads(base64.b64decode(match.group(1), validate=True))) if match else None
     except (binascii.Error, ValueError):
         told = None
     if isinstance(told, dict) and isinstance(told.get("originalSql"), str):
@@ -180,32 +180,17 @@ def instant(value: Any) -> datetime | None:
     return None
 
 
-def storable(value: Any) -> Any:
-    """The value as plain JSON in valid Unicode, for the quarantine."""
-    text = json.dumps(value, default=str, ensure_ascii=True)
-    return json.loads(re.sub(r"\\u(d[89a-f][0-9a-f]{2})", _keep_pairs(text), text))
+def cleaned(raw: Any) -> Any:
+    """The record as plain JSON, with what no store takes replaced; identity stays unless it was no text at all."""
+    return clean(json.loads(json.dumps(raw, default=str)))
 
 
-def _keep_pairs(text: str) -> Callable[[re.Match[str]], str]:
-    """Replaces surrogate escapes that stand alone by the replacement character."""
-
-    def replaced(match: re.Match[str]) -> str:
-        start, end = match.span()
-        low = re.match(r"\\ud[c-f][0-9a-f]{2}", text[end:])
-        high = re.search(r"\\ud[89ab][0-9a-f]{2}$", text[max(0, start - 6) : start])
-        is_high = match.group(1)[1] in "89ab"
-        return match.group(0) if (is_high and low) or (not is_high and high) else "\\ufffd"
-
-    return replaced
-
-
-def _is_sound(value: Any) -> bool:
-    """Whether all its text can be written in UTF-8; a lone surrogate cannot."""
+def _is_storable(value: Any) -> bool:
+    """Whether all its text is valid Unicode without NUL; asked of a whole page at once, since it nearly always is."""
     try:
-        orjson.dumps(value, default=str)
-    except orjson.JSONEncodeError:
+        return b"\\u0000" not in orjson.dumps(value, default=str)
+    except (orjson.JSONEncodeError, RecursionError):
         return False
-    return True
 
 
 def _mapping(raw: Json, key: str) -> Json:

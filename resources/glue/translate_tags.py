@@ -32,12 +32,24 @@ def values_of(pairs: Any) -> Values:
 
 
 def assigned_of(answer: Mapping[str, Any]) -> Assigned:
-    """The tags of one table in an answer of GetResourceLFTags or SearchTablesByLFTags."""
-    columns = answer.get("LFTagsOnColumns") or ()
-    return Assigned(
-        values_of(answer.get("LFTagsOnTable")),
-        {str(c["Name"]): values_of(c.get("LFTags")) for c in columns if isinstance(c, Mapping) and c.get("Name")},
-    )
+    """The tags of one table in an answer of GetResourceLFTags or SearchTablesByLFTags.
+
+    An answer may repeat on each level what it inherits. Only what differs from above is kept: a tag set to the very
+    value it would inherit cannot be told apart in all answers, and counts as inherited in each.
+    """
+    above = values_of(answer.get("LFTagOnDatabase"))
+    on_table = values_of(answer.get("LFTagsOnTable"))
+    effective, columns = {**above, **on_table}, {}
+    for told in answer.get("LFTagsOnColumns") or ():
+        if isinstance(told, Mapping) and told.get("Name"):
+            own = _differing(values_of(told.get("LFTags")), effective)
+            if own:
+                columns[str(told["Name"])] = own
+    return Assigned(_differing(on_table, above), columns)
+
+
+def _differing(values: Values, above: Values) -> Values:
+    return {k: v for k, v in values.items() if above.get(k) != v}
 
 
 def database_tags(values: Values) -> tuple[Tag, ...]:
@@ -48,10 +60,7 @@ def database_tags(values: Values) -> tuple[Tag, ...]:
 def table_tags(
     database: str, table: str, above: Values, assigned: Assigned, columns: Iterable[Column]
 ) -> tuple[Tag, ...]:
-    """The tags of a table and its top-level columns.
-
-    Answers may repeat on each level what it inherits: a value that is the same as above counts as inherited.
-    """
+    """The tags of a table and its top-level columns, each with the table or database it comes from."""
     origin_of = dict.fromkeys(above, database)
     on_table = _below(above, assigned.table)
     tags = [_tag("", k, v, origin_of.get(k, "") if same else "") for k, (v, same) in on_table.items()]

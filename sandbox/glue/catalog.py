@@ -40,6 +40,8 @@ class Catalog:
             "/ListLFTags": self.tags,
             "/GetResourceLFTags": self.resource_tags,
             "/SearchTablesByLFTags": self.tagged_tables,
+            "/AddLFTagsToResource": self.tag,
+            "/RemoveLFTagsFromResource": self.untag,
         }.get(operation)
 
     @property
@@ -99,6 +101,52 @@ class Catalog:
                     matching[f"{database.name}\0{name}"] = {"Table": table, **answer}
         keys, token = _page(sorted(matching), query)
         return _answer("TableList", [matching[k] for k in keys], token)
+
+    def tag(self, query: Json) -> Json:
+        """AddLFTagsToResource: sets these keys and leaves the others as they are."""
+        known, failures = self._lake.list_lf_tags(self._lake.account_id), []
+        for pair in query.get("LFTags") or ():
+            if not set(pair["TagValues"]) <= set(known.get(pair["TagKey"], ())):
+                error = {"ErrorCode": "EntityNotFoundException", "ErrorMessage": "Tag or tag value does not exist."}
+                failures.append({"LFTag": pair, "Error": error})
+                continue
+            for held, key in self._holders(query["Resource"]):
+                held[key] = [p for p in held.get(key, ()) if p["TagKey"] != pair["TagKey"]] + [pair]
+        return {"Failures": failures}
+
+    def untag(self, query: Json) -> Json:
+        """RemoveLFTagsFromResource."""
+        gone = {pair["TagKey"] for pair in query.get("LFTags") or ()}
+        for held, key in self._holders(query["Resource"]):
+            held[key] = [p for p in held.get(key, ()) if p["TagKey"] not in gone]
+        return {"Failures": []}
+
+    def forget(self, operation: str, query: Json) -> None:
+        """Takes the tags away of what has just been deleted."""
+        if operation == "AWSGlue.DeleteTable":
+            gone = (self.account, query.get("DatabaseName"), query.get("Name"))
+        elif operation == "AWSGlue.DeleteDatabase":
+            gone = (self.account, query.get("Name"), None)
+        else:
+            return
+        for held in (self._lake.lf_database_tags, self._lake.lf_table_tags, self._lake.lf_columns_tags):
+            for key in [k for k in held if k[:2] == gone[:2] and (gone[2] is None or k[2:3] == gone[2:])]:
+                del held[key]
+
+    def _holders(self, resource: Json) -> list[tuple[dict[Any, Any], tuple[str, ...]]]:
+        """Where moto holds the tags of this resource, and under which keys."""
+        if "Database" in resource:
+            self._on_database(resource["Database"]["Name"])
+            return [(self._lake.lf_database_tags, (self.account, resource["Database"]["Name"]))]
+        inner = resource.get("TableWithColumns") or resource["Table"]
+        base = (self.account, inner["DatabaseName"], inner["Name"])
+        known = self._columns(inner["DatabaseName"], inner["Name"])
+        if "Table" in resource:
+            return [(self._lake.lf_table_tags, base)]
+        unknown = set(inner["ColumnNames"]) - set(known)
+        if unknown:
+            raise Refused(400, "EntityNotFoundException", f"Columns {', '.join(sorted(unknown))} not found.")
+        return [(self._lake.lf_columns_tags, (*base, column)) for column in inner["ColumnNames"]]
 
     def _of_table(self, database: str, table: str, columns: Sequence[str] | None, assigned: bool) -> Json:
         above = self._on_database(database)

@@ -30,7 +30,7 @@ class Server:
         self._private = {public: f"{secrets.randbelow(10**12):012d}" for public in (ACCOUNT, PARTNER)}
         self._suffix = f"--{secrets.token_hex(3)}"
         self._catalogs = {public: Catalog(private, REGION, faults) for public, private in self._private.items()}
-        moto: Any = DomainDispatcherApplication(create_backend_app)
+        moto: Any = DomainDispatcherApplication(_backend)
         self._moto: Any = WSGIMiddleware(moto, workers=4)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -61,16 +61,16 @@ class Server:
         account = query.get("CatalogId") or caller.account
         if account not in caller.catalogs:
             raise Refused(400, "AccessDeniedException", f"Cross account access to catalog {account} is not permitted.")
-        handler = self._catalogs[account].handler(headers.get("x-amz-target") or scope["path"])
-        private = self._hide(body)
+        operation, catalog = headers.get("x-amz-target") or scope["path"], self._catalogs[account]
+        handler, private = catalog.handler(operation), self._hide(body)
         if handler is not None:
             return 200, {"content-type": JSON}, self._show(json.dumps(handler(json.loads(private or b"{}"))).encode())
         status, out_headers, out = await self._ask_moto(scope, headers, private, account)
         if status >= 500 or "html" in out_headers.get("content-type", ""):
             code = "UnknownOperationException" if status in (404, 405) else "InternalServiceException"
-            return shaped(
-                service, status, code, f"moto has no answer to {scope['path']}{headers.get('x-amz-target', '')}"
-            )
+            return shaped(service, status, code, f"the sandbox cannot do {operation}")
+        if status == 200:
+            catalog.forget(operation, json.loads(private or b"{}"))
         return status, out_headers, self._show(out)
 
     async def _token_service(
@@ -117,6 +117,14 @@ class Server:
         for public, private in self._private.items():
             body = body.replace(private.encode(), public.encode())
         return body.replace(self._suffix.encode(), b"")
+
+
+def _backend(service: Any) -> Any:
+    """Moto's application of a service, which answers what it cannot do with 500 rather than raise it."""
+    app = create_backend_app(service)
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    app.logger.disabled = True
+    return app
 
 
 def shaped(service: str, status: int, code: str, message: str) -> tuple[int, Headers, bytes]:
