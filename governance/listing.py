@@ -84,8 +84,8 @@ class Page(msgspec.Struct, frozen=True):
     """A translated page of a scope's listing.
 
     `reasons` make the listing partial. `unread` names facets of these datasets that could not be read, such as `tags`:
-    that they are empty here says nothing, and what is known of them stays. `notes` are facts about the reading that do not, such as
-    `{"tags_lag": "up to 120 min"}`; they are recorded with the scope.
+    that they are empty here says nothing, and what is known of them stays. `notes` are facts about the reading that
+    make nothing partial, such as `{"tags_lag": "up to 120 min"}`; they are recorded with the scope.
     """
 
     datasets: tuple[Dataset, ...] = ()
