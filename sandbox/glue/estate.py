@@ -1,16 +1,12 @@
-"""What the company keeps in its lake: databases, tables and Lake Formation tags, and the inventory rows they make."""
+"""What the company keeps in its lake: databases, tables and Lake Formation tags."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import msgspec
 
-from governance.model import Column, Dataset, Tag
 from sandbox.company import retail
-from sandbox.company.fields import Array, Field, Map, Plain, Struct, columns, hive, path_part
-from sandbox.glue.formats import Format, format_of
-from sandbox.glue.gate import ACCOUNT, PARTNER
-from sandbox.glue.views import presto_view
+from sandbox.company.fields import Array, Field, Map, Plain, Struct
+from sandbox.glue.gate import PARTNER
 
 STRING, INT, BIGINT, DATE = Plain("string"), Plain("int"), Plain("bigint"), Plain("date")
 
@@ -202,119 +198,3 @@ def location(database: Database, table: Table) -> str | None:
     if table.format is None:
         return None
     return f"{database.location or f's3://acme-lake/{database.name}/'}{table.name}/"
-
-
-def told_type(field: Field) -> str:
-    """A column's type as Glue keeps it."""
-    return hive(field.type)
-
-
-def dataset(database: Database, table: Table) -> Dataset:
-    """The row that a correct inventory holds for this table."""
-    rows = tuple(_row(c) for c in columns(table.fields, hive))
-    return Dataset(
-        qualified_name=f"{database.name}.{table.name}",
-        kind=table.kind,
-        container=database.name,
-        name=table.name,
-        comment=table.comment,
-        owner=table.owner,
-        owner_kind="user" if table.owner else None,
-        format=table.format,
-        location=location(database, table),
-        row_count=table.rows,
-        size_bytes=table.size_bytes,
-        properties=_properties(table),
-        columns=rows,
-        tags=_tags(database, table),
-    )
-
-
-def _row(column: Column) -> Column:
-    # Glue knows no nullability, and comments only on whole columns
-    return msgspec.structs.replace(column, nullable=None)
-
-
-def _properties(table: Table) -> dict[str, Any]:
-    out: dict[str, Any] = {"table_type": glue_type(table)} if table.kind != "resource_link" else {}
-    if table.format is not None:
-        form: Format = format_of(table.format)
-        out |= {
-            "input_format": form.input_format,
-            "output_format": form.output_format,
-            "serde": {"library": form.serde},
-        }
-    parameters = {**table.parameters, **_classified(table)}
-    if parameters:
-        out["parameters"] = parameters
-    if table.sql is not None:
-        out |= {"view_text": table.sql, "view_dialect": "presto", "view_catalog": "awsdatacatalog"}
-    if table.target is not None:
-        out["target"] = dict(zip(("catalog_id", "database", "name"), table.target, strict=True))
-    return out
-
-
-def _tags(database: Database, table: Table) -> tuple[Tag, ...]:
-    """Assigned tags, and those that a table has of its database and a column of its table."""
-    tags = [Tag(k, "tag", "", v) for k, v in table.tags.items()]
-    above = {k: (v, database.name) for k, v in database.tags.items() if k not in table.tags}
-    tags += [Tag(k, "tag", "", v, True, origin) for k, (v, origin) in above.items()]
-    above |= {k: (v, f"{database.name}.{table.name}") for k, v in table.tags.items()}
-    for field in table.fields:
-        path = path_part(field.name)
-        tags += [Tag("pii", "tag", path, field.sensitive.lower())] if field.sensitive else []
-        tags += [Tag(k, "tag", path, v, True, origin) for k, (v, origin) in above.items()]
-    return tuple(sorted(tags, key=lambda t: (t.path, t.kind, t.tag, t.origin)))
-
-
-def account(scale: int = 1) -> Iterator[Dataset]:
-    """Every dataset of the account."""
-    for database in databases(scale):
-        for table in database.tables:
-            yield dataset(database, table)
-
-
-def glue_type(table: Table) -> str:
-    """Glue's TableType."""
-    return {"view": "VIRTUAL_VIEW", "table": "MANAGED_TABLE"}.get(table.kind, "EXTERNAL_TABLE")
-
-
-def _classified(table: Table) -> dict[str, str]:
-    """The `classification` that crawlers leave, on formats they know."""
-    return {"classification": table.format} if table.format in ("parquet", "csv", "json", "orc", "avro") else {}
-
-
-def table_input(database: Database, table: Table) -> dict[str, Any]:
-    """What CreateTable takes."""
-    out: dict[str, Any] = {"Name": table.name}
-    if table.target is not None:
-        names = ("CatalogId", "DatabaseName", "Name")
-        return {**out, "TargetTable": dict(zip(names, table.target, strict=True))}
-    parameters = {**table.parameters, **_classified(table), "transient_lastDdlTime": "1700000000"}
-    for key, value in zip(table.statistics, (table.rows, table.size_bytes), strict=True):
-        if value is not None:
-            parameters[key] = str(value)
-    out |= {"TableType": glue_type(table), "Parameters": parameters, "Retention": 0}
-    out |= {"Description": table.comment} if table.comment else {}
-    out |= {"Owner": table.owner} if table.owner else {}
-    told = [
-        {"Name": f.name, "Type": told_type(f), **({"Comment": f.comment} if f.comment else {})} for f in table.fields
-    ]
-    plain = [c for c, f in zip(told, table.fields, strict=True) if not f.partition]
-    out["PartitionKeys"] = [c for c, f in zip(told, table.fields, strict=True) if f.partition]
-    out["StorageDescriptor"] = {"Columns": plain}
-    if table.format is not None:
-        form = format_of(table.format)
-        out["StorageDescriptor"] |= {
-            "Location": location(database, table),
-            "InputFormat": form.input_format,
-            "OutputFormat": form.output_format,
-            "SerdeInfo": {"SerializationLibrary": form.serde},
-        }
-    if table.sql is not None:
-        text = presto_view(table.sql, database.name, [(f.name, hive(f.type)) for f in table.fields])
-        out |= {"ViewOriginalText": text, "ViewExpandedText": "/* Presto View */"}
-    return out
-
-
-__all__ = ["ACCOUNT", "Database", "Table", "account", "databases", "dataset", "location", "table_input"]

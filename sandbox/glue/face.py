@@ -7,8 +7,8 @@ from starlette.types import ASGIApp
 
 from governance.model import Dataset
 from sandbox.faults import Rule
-from sandbox.glue import estate
 from sandbox.glue.gate import READER_KEY, READER_SECRET, REGION
+from sandbox.glue.rows import account
 from sandbox.serving import Face as BaseFace
 
 
@@ -54,7 +54,7 @@ class Face(BaseFace):
 
     def account(self) -> Iterator[Dataset]:
         """Every dataset of the account's own databases."""
-        return estate.account(self.company.scale)
+        return account(self.company.scale)
 
 
 def _error(status: int, code: str, message: str) -> tuple[int, dict[str, str], bytes]:

@@ -6,7 +6,8 @@ import boto3
 from botocore.config import Config
 
 from sandbox.glue import estate
-from sandbox.glue.gate import PARTNER, READER_KEY, READER_SECRET, REGION
+from sandbox.glue.gate import ACCOUNT, PARTNER, READER_KEY, READER_SECRET, REGION
+from sandbox.glue.inputs import table_input
 
 
 def fill(url: str, scale: int) -> None:
@@ -23,7 +24,7 @@ def fill(url: str, scale: int) -> None:
     for bucket in ("acme-lake", "acme-finance"):
         s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
     for database in estate.databases(scale):
-        _databases(glue, database, estate.ACCOUNT)
+        _databases(glue, database, ACCOUNT)
         _tags(lake, database)
         _files(s3, database)
 
@@ -41,7 +42,7 @@ def _databases(glue: Any, database: estate.Database, account: str) -> None:
         glue.create_table(
             CatalogId=account,
             DatabaseName=database.name,
-            TableInput=estate.table_input(database, table),
+            TableInput=table_input(database, table),
         )
 
 
