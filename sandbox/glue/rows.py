@@ -41,7 +41,7 @@ def _row(column: Column) -> Column:
 def _properties(table: Table) -> dict[str, Any]:
     out: dict[str, Any] = {"table_type": glue_type(table)} if table.kind != "resource_link" else {}
     if table.format is not None:
-        form: Format = format_of(table.format)
+        form = format_of(table.format)
         out |= {
             "input_format": form.input_format,
             "output_format": form.output_format,
