@@ -1,10 +1,12 @@
 """estate.yaml: what a good one gives, and the whole message of every way in which one can be bad."""
 
 import pytest
+import yaml
 from dagster import ScheduleDefinition, job
 from hypothesis import given
 from hypothesis import strategies as st
 
+from governance import estate_document
 from governance.errors import ConfigurationError
 from governance.estate import Estate, EstateError, FieldSpec, Source, connection_errors, load_estate
 
@@ -360,6 +362,17 @@ def test_every_fault_has_its_line_its_field_and_its_fix(text: str, expected: lis
     found = messages(text)
     assert found == [f"estate.yaml:{line}" for line in expected]
     assert "hunter2" not in "\n".join(found)
+
+
+@pytest.mark.parametrize("text", [text for text, _ in BAD.values() if len(text) < 1000], ids=lambda _: "")
+def test_without_libyaml_the_same_fields_are_named_and_no_secret(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(EstateError) as by_libyaml:
+        load(text)
+    monkeypatch.setattr(estate_document, "_Loader", yaml.SafeLoader)
+    with pytest.raises(EstateError) as by_python:
+        load(text)
+    assert [e.path for e in by_python.value.errors] == [e.path for e in by_libyaml.value.errors]
+    assert "hunter2" not in str(by_python.value)
 
 
 def test_all_faults_are_told_at_once_and_the_valid_neighbours_are_named() -> None:
