@@ -1,0 +1,1 @@
+"""Apache Atlas for the sandbox: an engine that keeps Atlas' rules, and the face that serves it."""
