@@ -1,0 +1,187 @@
+"""The SQL that lists an account: set-based, one statement a view and schema, never one a table.
+
+SHOW appears only where no view has the fact: the databases of an account (a session without a current database has no
+INFORMATION_SCHEMA), the columns of keys, and the text of materialized views and dynamic tables. It gives at most
+10,000 rows.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TypeVar
+
+from resources.snowflake.client import Client, Row
+from resources.snowflake.client_errors import TooMuchData
+
+T = TypeVar("T")
+
+SHOW_CAP = 10_000
+_ALPHABET = [chr(c) for c in range(0x20, 0x7F)]
+_BEYOND = "\x7f"
+_LONGEST_NAME = 255
+
+
+def quoted(*parts: str) -> str:
+    """The identifier of these parts in SQL; every part is quoted, so that its case and characters stand."""
+    return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
+
+
+@dataclass(frozen=True)
+class Span:
+    """The table names from `low` up to, not including, `high`; None is open.
+
+    `stem` is what all of them begin with, None where the span is not to be divided.
+    """
+
+    low: str | None = None
+    high: str | None = None
+    stem: str | None = ""
+
+    def parts(self) -> list["Span"]:
+        """Smaller spans that are this one together, in order; empty where it cannot be divided."""
+        if self.stem is None or len(self.stem) >= _LONGEST_NAME:
+            return []
+        stem = self.stem
+        bounds = [stem + c for c in _ALPHABET]
+        inner = [Span(low, high, low) for low, high in pairwise([*bounds, stem + _BEYOND])]
+        return [Span(self.low, bounds[0], None), *inner, Span(stem + _BEYOND, self.high, None)]
+
+    def where(self) -> tuple[str, list[str]]:
+        """Conditions on TABLE_NAME, and their values."""
+        bounds = [(f" AND TABLE_NAME {sign} ?", v) for sign, v in ((">=", self.low), ("<", self.high)) if v is not None]
+        return "".join(text for text, _ in bounds), [value for _, value in bounds]
+
+
+def databases(client: Client) -> Iterator[Row]:
+    """Every database that the role sees."""
+    last = ""
+    while True:
+        after = f" LIMIT {SHOW_CAP} FROM '{_literal(last)}'" if last else ""
+        rows = client.rows("SHOW DATABASES", f"SHOW DATABASES{after}")
+        yield from rows
+        # a full answer is a cut one: FROM goes on after the last name
+        if len(rows) < SHOW_CAP:
+            return
+        last = str(rows[-1]["name"])
+
+
+def schemata(client: Client, database: str, schema: str | None = None) -> list[Row]:
+    """The schemas of a database, or this one."""
+    one = " AND SCHEMA_NAME = ?" if schema is not None else ""
+    return client.rows(
+        "SCHEMATA",
+        f"SELECT SCHEMA_NAME, SCHEMA_OWNER, COMMENT, IS_TRANSIENT, IS_MANAGED_ACCESS, RETENTION_TIME"
+        f" FROM {quoted(database)}.INFORMATION_SCHEMA.SCHEMATA"
+        f" WHERE SCHEMA_NAME <> 'INFORMATION_SCHEMA'{one} ORDER BY SCHEMA_NAME",
+        [schema] if schema is not None else [],
+    )
+
+
+def tables(client: Client, database: str, schema: str, span: Span) -> Iterator[list[Row]]:
+    """Tables and views by name. `*`: the columns grew over the years, and what an account lacks is not asked for."""
+    more, values = span.where()
+    return client.stream(
+        "TABLES",
+        f"SELECT * FROM {quoted(database)}.INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA = ?{more} ORDER BY TABLE_NAME",
+        [schema, *values],
+        size=500,
+    )
+
+
+def columns(client: Client, database: str, schema: str, span: Span) -> Iterator[list[Row]]:
+    """Columns by table name and place."""
+    more, values = span.where()
+    return client.stream(
+        "COLUMNS",
+        "SELECT TABLE_NAME, COLUMN_NAME, ORDINAL_POSITION, COLUMN_DEFAULT, IS_NULLABLE, DATA_TYPE,"
+        " CHARACTER_MAXIMUM_LENGTH, NUMERIC_PRECISION, NUMERIC_SCALE, DATETIME_PRECISION, COLLATION_NAME, IS_IDENTITY,"
+        f' COMMENT AS "comment" FROM {quoted(database)}.INFORMATION_SCHEMA.COLUMNS'
+        f" WHERE TABLE_SCHEMA = ?{more} ORDER BY TABLE_NAME, ORDINAL_POSITION",
+        [schema, *values],
+    )
+
+
+def views(client: Client, database: str, schema: str, span: Span) -> Iterator[list[Row]]:
+    """Texts of plain views by name."""
+    more, values = span.where()
+    return client.stream(
+        "VIEWS",
+        f"SELECT TABLE_NAME, VIEW_DEFINITION, IS_SECURE FROM {quoted(database)}.INFORMATION_SCHEMA.VIEWS"
+        f" WHERE TABLE_SCHEMA = ?{more} ORDER BY TABLE_NAME",
+        [schema, *values],
+        size=500,
+    )
+
+
+def constraint_kinds(client: Client, database: str, schema: str) -> set[str]:
+    """The kinds of constraints that occur; the view has no columns of theirs."""
+    rows = client.rows(
+        "TABLE_CONSTRAINTS",
+        f"SELECT DISTINCT CONSTRAINT_TYPE FROM {quoted(database)}.INFORMATION_SCHEMA.TABLE_CONSTRAINTS"
+        " WHERE TABLE_SCHEMA = ?",
+        [schema],
+    )
+    return {str(row["constraint_type"]).upper() for row in rows}
+
+
+def show(client: Client, what: str, database: str, schema: str) -> list[Row]:
+    """The rows of `SHOW <what> IN SCHEMA`."""
+    return client.rows(f"SHOW {what}", f"SHOW {what} IN SCHEMA {quoted(database, schema)}")
+
+
+def tag_references(client: Client, database: str, schema: str) -> Iterator[list[Row]]:
+    """Tags set on the account, the database, the schema, and then, by name, on its relations and their columns."""
+    return client.stream(
+        "TAG_REFERENCES",
+        "SELECT DOMAIN, OBJECT_NAME, COLUMN_NAME, TAG_DATABASE, TAG_SCHEMA, TAG_NAME, TAG_VALUE, APPLY_METHOD,"
+        " CASE WHEN DOMAIN IN ('ACCOUNT', 'DATABASE', 'SCHEMA') THEN 0 ELSE 1 END AS LEVEL"
+        " FROM SNOWFLAKE.ACCOUNT_USAGE.TAG_REFERENCES WHERE OBJECT_DELETED IS NULL AND (DOMAIN = 'ACCOUNT'"
+        " OR (DOMAIN = 'DATABASE' AND OBJECT_NAME = ?)"
+        " OR (DOMAIN = 'SCHEMA' AND OBJECT_DATABASE = ? AND OBJECT_NAME = ?)"
+        " OR (OBJECT_DATABASE = ? AND OBJECT_SCHEMA = ?"
+        " AND (DOMAIN = 'COLUMN' OR DOMAIN LIKE '%TABLE' OR DOMAIN LIKE '%VIEW')))"
+        " ORDER BY LEVEL, OBJECT_NAME, COLUMN_NAME",
+        [database, database, schema, database, schema],
+    )
+
+
+def dropped(client: Client, database: str, schema: str) -> list[Row]:
+    """What ACCOUNT_USAGE knows of a schema, dropped ones too."""
+    return client.rows(
+        "ACCOUNT_USAGE.SCHEMATA",
+        "SELECT DELETED FROM SNOWFLAKE.ACCOUNT_USAGE.SCHEMATA WHERE CATALOG_NAME = ? AND SCHEMA_NAME = ?",
+        [database, schema],
+    )
+
+
+def changes(client: Client, database: str, schema: str | None = None) -> list[Row]:
+    """Number of relations and time of the last change to one, by schema."""
+    one = " WHERE TABLE_SCHEMA = ?" if schema is not None else ""
+    return client.rows(
+        "LAST_DDL",
+        "SELECT TABLE_SCHEMA, COUNT(*) AS RELATIONS, MAX(COALESCE(LAST_DDL, LAST_ALTERED)) AS CHANGED"
+        f" FROM {quoted(database)}.INFORMATION_SCHEMA.TABLES{one} GROUP BY TABLE_SCHEMA",
+        [schema] if schema is not None else [],
+    )
+
+
+def narrowed(span: Span, ask: Callable[[Span], T]) -> Iterator[tuple[Span, T]]:
+    """The answer for the whole span, or, where that is too much for Snowflake, the answers for its parts in order.
+
+    Raises:
+        TooMuchData: a span that cannot be divided is still too much.
+    """
+    try:
+        answer = ask(span)
+    except TooMuchData:
+        parts = span.parts()
+        if not parts:
+            raise
+        for part in parts:
+            yield from narrowed(part, ask)
+        return
+    yield span, answer
+
+
+def _literal(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("'", "''")
