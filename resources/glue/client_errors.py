@@ -125,6 +125,9 @@ class Classifier:
         return None
 
     def _answered(self, error: aws.ClientError, operation: str) -> GovernanceError:
+        if error.operation_name == "AssumeRole":
+            # botocore takes the role inside whichever call comes first
+            operation = "sts:AssumeRole"
         told = error.response.get("Error", {})
         code, text = str(told.get("Code", "")), str(told.get("Message", ""))
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
