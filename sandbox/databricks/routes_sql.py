@@ -1,0 +1,143 @@
+"""SQL warehouses and statements over `information_schema`: what the catalog says of itself, as tables.
+
+A statement is read with sqlglot, its tables are filled from the store, and SQLite runs it.
+"""
+
+import sqlite3
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import sqlglot
+from sqlglot import exp
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from sandbox.databricks.answers import ApiError, invalid
+from sandbox.databricks.store import Store
+
+WAREHOUSE_ID = "a1b2c3d4e5f60718"
+_CHUNK = 25
+"""Rows of a result chunk; Databricks cuts by bytes."""
+
+_PLACE = ("catalog_name", "schema_name", "table_name")
+COLUMNS = {
+    "catalog_tags": ("catalog_name", "tag_name", "tag_value"),
+    "schema_tags": ("catalog_name", "schema_name", "tag_name", "tag_value"),
+    "table_tags": (*_PLACE, "tag_name", "tag_value"),
+    "column_tags": (*_PLACE, "column_name", "tag_name", "tag_value"),
+    "volume_tags": ("catalog_name", "schema_name", "volume_name", "tag_name", "tag_value"),
+    "tables": ("table_catalog", "table_schema", "table_name", "table_type", "table_owner", "comment"),
+}
+Rows = list[tuple[str | None, ...]]
+
+
+def sql_routes(store: Store) -> list[Route]:
+    """Warehouses, statements and their chunks."""
+    done: dict[str, Rows] = {}
+
+    async def warehouse(request: Request) -> Response:
+        if request.path_params["id"] != WAREHOUSE_ID:
+            raise ApiError(404, "RESOURCE_DOES_NOT_EXIST", f"No warehouse with id {request.path_params['id']}")
+        return JSONResponse({"id": WAREHOUSE_ID, "name": "governance", "state": "RUNNING", "cluster_size": "2X-Small"})
+
+    async def execute(request: Request) -> Response:
+        body = await request.json()
+        if body.get("warehouse_id") != WAREHOUSE_ID:
+            raise invalid(f"{body.get('warehouse_id')} is not a valid endpoint id.")
+        key = str(uuid.uuid4())
+        try:
+            names, rows = _run(store, request, str(body.get("statement", "")), body.get("parameters") or ())
+        except (sqlglot.errors.SqlglotError, sqlite3.Error) as error:
+            wrong = {"error_code": "BAD_REQUEST", "message": f"[PARSE_SYNTAX_ERROR] {error} SQLSTATE: 42601"}
+            return JSONResponse({"statement_id": key, "status": {"state": "FAILED", "error": wrong}})
+        done[key] = rows
+        count = max(1, -(-len(rows) // _CHUNK))
+        manifest = {
+            "format": "JSON_ARRAY",
+            "schema": {
+                "column_count": len(names),
+                "columns": [
+                    {"name": n, "position": i, "type_name": "STRING", "type_text": "STRING"}
+                    for i, n in enumerate(names)
+                ],
+            },
+            "total_chunk_count": count,
+            "total_row_count": len(rows),
+            "truncated": False,
+        }
+        return JSONResponse(
+            {
+                "statement_id": key,
+                "status": {"state": "SUCCEEDED"},
+                "manifest": manifest,
+                "result": _chunk(rows, 0, key),
+            }
+        )
+
+    async def chunk(request: Request) -> Response:
+        key, index = request.path_params["id"], request.path_params["index"]
+        if key not in done:
+            raise ApiError(404, "NOT_FOUND", f"The statement {key} was not found.")
+        return JSONResponse(_chunk(done[key], index, key))
+
+    return [
+        Route("/api/2.0/sql/warehouses/{id}", warehouse, methods=["GET"]),
+        Route("/api/2.0/sql/statements", execute, methods=["POST"]),
+        Route("/api/2.0/sql/statements/{id}/result/chunks/{index:int}", chunk, methods=["GET"]),
+    ]
+
+
+def _chunk(rows: Rows, index: int, key: str) -> dict[str, Any]:
+    part = rows[index * _CHUNK : (index + 1) * _CHUNK]
+    out: dict[str, Any] = {
+        "chunk_index": index,
+        "row_offset": index * _CHUNK,
+        "row_count": len(part),
+        "data_array": part,
+    }
+    if (index + 1) * _CHUNK < len(rows):
+        out["next_chunk_index"] = index + 1
+        out["next_chunk_internal_link"] = f"/api/2.0/sql/statements/{key}/result/chunks/{index + 1}"
+    return out
+
+
+def _run(store: Store, request: Request, statement: str, parameters: Any) -> tuple[list[str], Rows]:
+    """Column names and rows of a statement."""
+    tree = sqlglot.parse_one(statement, read="databricks")
+    held = store.grants.held
+    with sqlite3.connect(":memory:") as database:
+        for number, table in enumerate(tree.find_all(exp.Table)):
+            catalog, view = table.catalog, table.name
+            if table.db != "information_schema" or view not in COLUMNS:
+                raise sqlglot.errors.SqlglotError(f"[TABLE_OR_VIEW_NOT_FOUND] {table.sql('databricks')}.")
+            store.get("catalog", catalog)
+            who = request.state.principal
+            if not who.admin and not held(who, store.chain("catalog", catalog)) & {"USE_CATALOG", "ALL_PRIVILEGES"}:
+                raise ApiError(403, "PERMISSION_DENIED", f"User does not have USE CATALOG on Catalog '{catalog}'.")
+            columns = COLUMNS[view]
+            database.execute(f"CREATE TABLE t{number} ({', '.join(columns)})")
+            marks = ", ".join("?" * len(columns))
+            rows = [row for row in _rows(store, view) if row[0] == catalog]
+            database.executemany(f"INSERT INTO t{number} VALUES ({marks})", rows)
+            table.replace(exp.to_table(f"t{number}", alias=table.alias or None))
+        # a placeholder is `:name` in both dialects
+        cursor = database.execute(tree.sql("sqlite"), {p["name"]: p.get("value") for p in parameters})
+        names = [d[0] for d in cursor.description]
+        return names, [tuple(None if v is None else str(v) for v in row) for row in cursor.fetchall()]
+
+
+def _rows(store: Store, view: str) -> Iterator[tuple[Any, ...]]:
+    if view == "tables":
+        for record in store.records["table"].values():
+            yield tuple(
+                record.get(f) for f in ("catalog_name", "schema_name", "name", "table_type", "owner", "comment")
+            )
+        return
+    entity = f"{view.removesuffix('_tags')}s"
+    parts = len(COLUMNS[view]) - 2
+    for (kind, name), tags in sorted(store.tags.items()):
+        if kind == entity:
+            for tag in tags.values():
+                yield (*name.split(".", parts - 1), tag["tag_key"], tag["tag_value"])
