@@ -1,0 +1,1 @@
+"""Databricks Unity Catalog, and the open-source Unity Catalog server that speaks the same API."""

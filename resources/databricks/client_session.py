@@ -1,0 +1,262 @@
+"""One open connection to a workspace: raw JSON by the SDK's own client, pages to the very end, SQL statements.
+
+The SDK's records drop what this version of it does not know, so the answers are taken as they stand.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import quote
+
+import requests
+from databricks.sdk.clock import Clock
+from databricks.sdk.core import ApiClient, Config
+from databricks.sdk.errors.base import DatabricksError
+
+from governance.errors import AuthenticationError, GovernanceError, ProtocolError, Terminal, Unavailable
+from resources.calls import Caller, CallPolicy, Meter
+from resources.databricks.client_auth import MachineToken, PersonalToken
+from resources.databricks.client_errors import PLATFORM, Answer, classify, is_stale_token
+
+Json = dict[str, Any]
+
+CATALOG = "/api/2.1/unity-catalog"
+STATEMENTS = "/api/2.0/sql/statements"
+_MOST_EMPTY = 1_000
+"""Empty pages in a row after which a next token is taken for endless."""
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Everything a session needs, secrets revealed."""
+
+    host: str
+    token: str | None = None
+    client_id: str | None = None
+    client_secret: str | None = None
+    warehouse_id: str | None = None
+    tags: Literal["sql", "entity", "off"] = "off"
+    details: bool = False
+
+
+class OneTry(Clock):
+    """A clock that ends the SDK's own retry loop: to sleep is to be past every deadline. Our Caller retries."""
+
+    def __init__(self) -> None:
+        self._slept = threading.local()
+
+    def time(self) -> float:
+        """Seconds, ahead by all the sleeps of this thread."""
+        return time.time() + float(getattr(self._slept, "seconds", 0.0))
+
+    def sleep(self, seconds: float) -> None:
+        """Takes no time, and passes a day."""
+        self._slept.seconds = getattr(self._slept, "seconds", 0.0) + 86_400.0
+
+
+class IsolatedConfig(Config):
+    """The SDK's configuration from the estate alone: no variables, no ~/.databrickscfg, no call to look up the host."""
+
+    def _load_from_env(self) -> None:
+        return
+
+    def _known_file_config_loader(self) -> None:
+        return
+
+    def _resolve_host_metadata(self) -> None:
+        return
+
+
+class Workspace:
+    """Calls one workspace. Safe to use from several threads."""
+
+    def __init__(self, connection: Connection, policy: CallPolicy) -> None:
+        self.connection = connection
+        self.grantee = connection.client_id or "<user>"
+        self._answer = threading.local()
+        self._auth = _login(connection, policy)
+        self._policy = policy
+        self.caller = Caller(PLATFORM, self._classify, policy, Meter())
+        self._api = self._opened()
+
+    @property
+    def meter(self) -> Meter:
+        """What was done so far."""
+        return self.caller.meter
+
+    def get(self, path: str, query: Json | None = None, *, base: str = CATALOG) -> Json:
+        """The JSON object at `path`.
+
+        Raises:
+            GovernanceError: after retries.
+        """
+        return self._call("GET", f"{base}{path}", query, None)
+
+    def post(self, path: str, body: Json) -> Json:
+        """The answer to a POST of something that may be sent twice.
+
+        Raises:
+            GovernanceError: after retries.
+        """
+        return self._call("POST", path, None, body)
+
+    def pages(self, path: str, key: str, **query: Any) -> Iterator[list[Any]]:
+        """The records of each page that has any, until the next token is absent.
+
+        Raises:
+            GovernanceError: a page failed for good, or the tokens lead in a circle or nowhere.
+        """
+        query = {"max_results": 0, **query}
+        seen: set[str] = set()
+        known: set[str] = set()
+        empty = 0
+        while True:
+            answer = self.get(path, query)
+            self.meter.add(pages=1)
+            records = answer.get(key) or []
+            if not isinstance(records, list):
+                raise self._nonsense(path, f"{key} is no list")
+            empty = 0 if records else empty + 1
+            if fresh := _fresh(records, known):
+                yield fresh
+            elif records:
+                raise self._nonsense(path, "a page repeats what others held already")
+            token = answer.get("next_page_token")
+            if not token:
+                return
+            if token in seen or empty > _MOST_EMPTY:
+                raise self._nonsense(
+                    path, "the next page token leads in a circle" if token in seen else "pages never end"
+                )
+            seen.add(token)
+            query = {**query, "page_token": token}
+
+    def rows(self, statement: str, parameters: dict[str, str]) -> Iterator[list[Any]]:
+        """The rows of a SELECT, run on the connection's warehouse, which is started where it rests.
+
+        Raises:
+            GovernanceError: it failed, or its result was cut.
+        """
+        body = {
+            "warehouse_id": self.connection.warehouse_id,
+            "statement": statement,
+            "parameters": [{"name": name, "value": value, "type": "STRING"} for name, value in parameters.items()],
+            "wait_timeout": "30s",
+            "on_wait_timeout": "CONTINUE",
+            "disposition": "INLINE",
+            "format": "JSON_ARRAY",
+        }
+        answer = self._finished(self.post(STATEMENTS, body))
+        if (answer.get("manifest") or {}).get("truncated"):
+            raise self._nonsense(STATEMENTS, "the result was cut at the size that a statement may give")
+        result = answer.get("result") or {}
+        while True:
+            yield from result.get("data_array") or []
+            link = result.get("next_chunk_internal_link")
+            if not link:
+                return
+            result = self.get(str(link), base="")
+
+    def close(self) -> None:
+        """Gives back the sockets."""
+        self._http.close()
+
+    def _finished(self, answer: Json) -> Json:
+        """The statement's answer once it has run.
+
+        Raises:
+            GovernanceError: it failed, or takes longer than a call may.
+        """
+        until = time.monotonic() + self._policy.deadline
+        while (state := (answer.get("status") or {}).get("state")) in ("PENDING", "RUNNING"):
+            if time.monotonic() > until:
+                raise Unavailable("the warehouse takes too long", platform=PLATFORM, operation=STATEMENTS)
+            time.sleep(1.0)
+            answer = self.get(f"{STATEMENTS}/{answer['statement_id']}", base="")
+        if state != "SUCCEEDED":
+            said = ((answer.get("status") or {}).get("error") or {}).get("message") or f"the statement ended as {state}"
+            raise Terminal(str(said)[:500], platform=PLATFORM, operation=STATEMENTS, remedy="check the warehouse")
+        return answer
+
+    def _call(self, method: str, path: str, query: Json | None, body: Json | None) -> Json:
+        def once() -> Json:
+            # the SDK builds its address by pasting: what is no plain path must be escaped before
+            answer = self._api.do(method, path, query=query, body=body, headers={"Accept": "application/json"})
+            if not isinstance(answer, dict):
+                raise self._nonsense(path, "the answer is no JSON object")
+            return answer
+
+        def call() -> Json:
+            self._answer.last = Answer()
+            try:
+                return once()
+            except (DatabricksError, TimeoutError) as error:
+                if not is_stale_token(error, self._last()) or not self._auth.renew():
+                    raise
+            return once()
+
+        return self.caller(f"{method} {path}", call)
+
+    def _classify(self, error: Exception, operation: str) -> GovernanceError | None:
+        return classify(error, operation, self._last(), self.grantee)
+
+    def _last(self) -> Answer:
+        last = getattr(self._answer, "last", None)
+        return last if isinstance(last, Answer) else Answer()
+
+    def _remember(self, response: requests.Response, *_: Any, **__: Any) -> None:
+        self._answer.last = Answer(response.status_code, response.headers.get("content-type", ""))
+
+    def _opened(self) -> ApiClient:
+        config = IsolatedConfig(
+            host=self.connection.host,
+            credentials_strategy=self._auth,
+            clock=OneTry(),
+            http_timeout_seconds=self._policy.read_timeout,
+            retry_timeout_seconds=3600,
+        )
+        api = ApiClient(config)
+        # the SDK has one time-out for connecting and reading, and tells no status: its session is the only way
+        inner: Any = api._api_client
+        inner._http_timeout_seconds = (self._policy.connect_timeout, self._policy.read_timeout)
+        self._http: requests.Session = inner._session
+        self._http.hooks["response"].append(self._remember)
+        return api
+
+    def _nonsense(self, path: str, message: str) -> ProtocolError:
+        return ProtocolError(
+            message, platform=PLATFORM, operation=f"GET {path}", remedy="report it to the server's maker"
+        )
+
+
+def _fresh(records: list[Any], known: set[str]) -> list[Any]:
+    """The records that no earlier page held; those without a name count as such."""
+    out = []
+    for record in records:
+        name = (
+            (record.get("full_name") or record.get("name") or record.get("tag_key"))
+            if isinstance(record, dict)
+            else None
+        )
+        if not isinstance(name, str):
+            out.append(record)
+        elif name not in known:
+            known.add(name)
+            out.append(record)
+    return out
+
+
+def part(name: str) -> str:
+    """A name as one part of a path."""
+    return quote(name, safe="")
+
+
+def _login(connection: Connection, policy: CallPolicy) -> PersonalToken | MachineToken:
+    if connection.token is not None:
+        return PersonalToken(connection.token)
+    if connection.client_id is None or connection.client_secret is None:
+        raise AuthenticationError("neither a token nor a service principal", platform=PLATFORM, operation="login")
+    timeout = (policy.connect_timeout, policy.read_timeout)
+    return MachineToken(connection.host, connection.client_id, connection.client_secret, timeout)
