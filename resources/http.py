@@ -1,0 +1,214 @@
+"""HTTP for the platforms that are spoken to over REST: one bounded session whose every failure is a GovernanceError.
+
+It is a `requests.Session`, so that an SDK built on requests can use it unchanged; on top of its own checks it raises
+for each status, so the SDK never sees a failure.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+
+from governance.errors import ConfigurationError, DeadlineExceeded, GovernanceError, TlsError, Unavailable
+from resources.calls import CallPolicy
+from resources.http_errors import SHOWN, Oversized, Redaction, refusal, said_by
+
+T = TypeVar("T")
+
+LONGEST_ANSWER = 256 * 1024 * 1024
+_CHUNK = 256 * 1024
+
+
+class Bearer(AuthBase):
+    """A token in the Authorization header; unlike a plain header it is not replaced from a netrc file."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
+        """The request with its token."""
+        r.headers["Authorization"] = f"Bearer {self._token}"
+        return r
+
+
+class RestSession(requests.Session):
+    """A session for one source.
+
+    Args:
+        platform: the platform word, for messages.
+        policy: time-outs; a whole answer takes at most `deadline` seconds.
+        auth: how requests are signed.
+        verify: whether to check the server's certificate, or the file with the authority to check it against.
+        secrets: what must not appear in any message.
+        longest_answer: bytes of one decoded answer.
+    """
+
+    def __init__(
+        self,
+        platform: str,
+        policy: CallPolicy,
+        *,
+        auth: AuthBase | tuple[str, str] | None = None,
+        verify: bool | str = True,
+        secrets: Sequence[str] = (),
+        longest_answer: int = LONGEST_ANSWER,
+    ) -> None:
+        super().__init__()
+        self.platform, self.policy = platform, policy
+        self.redacted = Redaction(secrets)
+        self.longest_answer = longest_answer
+        self.auth = auth
+        self.verify = verify
+        adapter = HTTPAdapter(pool_connections=4, pool_maxsize=16, max_retries=0)
+        self.mount("https://", adapter)
+        self.mount("http://", adapter)
+
+    def request(self, method: str | bytes, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:
+        """The answer, read to its end and successful.
+
+        Raises:
+            GovernanceError: everything else; `Oversized` for 413 and 414.
+        """
+        operation = f"{_text(method)} {urlsplit(_text(url)).path}"
+        kwargs.setdefault("timeout", (self.policy.connect_timeout, self.policy.read_timeout))
+        # a redirect would carry the credentials elsewhere; the platforms' APIs have none
+        kwargs.update(stream=True, allow_redirects=False)
+        if isinstance(self.verify, str):
+            # requests would let REQUESTS_CA_BUNDLE win over the session's own authority
+            kwargs.setdefault("verify", self.verify)
+        try:
+            with super().request(method, url, *args, **kwargs) as response:
+                _read_bounded(response, self.longest_answer, self.policy.deadline)
+        except (requests.RequestException, OSError, _TooLong, _TooSlow) as error:
+            raise self._failure(error, operation) from error
+        if response.status_code >= 300:
+            raise self.refusal(response, operation)
+        return response
+
+    def json(self, method: str, url: str, **kwargs: Any) -> Any:
+        """The answer's JSON.
+
+        Raises:
+            Unavailable: the answer is something else, such as a proxy's page.
+        """
+        response = self.request(method, url, **kwargs)
+        operation = f"{method} {urlsplit(url).path}"
+        kind = response.headers.get("content-type", "")
+        if "json" not in kind:
+            raise self._no_json(f"it is {kind or 'of no declared type'}: {said_by(response)}", operation)
+        try:
+            return json.loads(response.content)
+        except ValueError as error:
+            raise self._no_json(str(error), operation) from error
+
+    def _no_json(self, why: str, operation: str) -> Unavailable:
+        return Unavailable(
+            self.redacted(f"the answer is not JSON: {why}"),
+            platform=self.platform,
+            operation=operation,
+            remedy="if this stays, check that the address is the server's own and not a proxy's or a log-in page's",
+        )
+
+    def refusal(self, response: requests.Response, operation: str) -> GovernanceError:
+        """The error that an unsuccessful status means."""
+        said = self.redacted(said_by(response))
+        return refusal(response.status_code, response.headers, said, self.platform, operation)
+
+    def _failure(self, error: Exception, operation: str) -> GovernanceError:
+        """The error that an exception below HTTP means."""
+        what = self.redacted(str(error))[:SHOWN]
+        where: dict[str, Any] = {"platform": self.platform, "operation": operation}
+        match error:
+            case requests.exceptions.SSLError():
+                remedy = "give the authority's certificate file as verify_tls, or correct the server's certificate"
+                return TlsError(f"the server's certificate is not to be trusted: {what}", remedy=remedy, **where)
+            case OSError() if _about_a_file(error):
+                return ConfigurationError(f"a TLS file cannot be read: {what}", remedy="correct verify_tls", **where)
+            case requests.exceptions.ConnectTimeout():
+                return Unavailable(f"no connection: {what}", remedy=_REACH, **where)
+            case requests.exceptions.Timeout() | _TooSlow():
+                return DeadlineExceeded(f"no answer in time: {what}", **where)
+            case _TooLong():
+                return Oversized(what, remedy="lower page_size of this source", **where)
+            case (
+                requests.exceptions.InvalidURL()
+                | requests.exceptions.MissingSchema()
+                | requests.exceptions.InvalidSchema()
+            ):
+                remedy = "write the whole address, such as https://atlas.example.com:21443"
+                return ConfigurationError(f"this is no address to call: {what}", remedy=remedy, **where)
+            case requests.exceptions.ChunkedEncodingError() | requests.exceptions.ContentDecodingError():
+                return Unavailable(f"the answer broke off or is damaged: {what}", **where)
+        return Unavailable(f"no connection: {what}", remedy=_REACH, **where)
+
+
+_REACH = "check the address, and that this machine may reach it"
+
+
+class _TooLong(Exception):
+    """An answer is longer than allowed."""
+
+
+class _TooSlow(Exception):
+    """An answer drips in past the deadline."""
+
+
+def _read_bounded(response: requests.Response, most: int, seconds: float) -> None:
+    """Reads the body into the response, so that nothing of it is left to fail later."""
+    until, size = time.monotonic() + seconds, 0
+    parts = []
+    for chunk in response.iter_content(_CHUNK):
+        size += len(chunk)
+        parts.append(chunk)
+        if size > most:
+            raise _TooLong(f"the answer has more than {most} bytes")
+        if time.monotonic() > until:
+            raise _TooSlow(f"after {seconds:.0f} s only {size} bytes had come")
+    # where requests keeps a body that it has read; it offers no other way to bound one
+    response._content = b"".join(parts)
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def _about_a_file(error: BaseException) -> bool:
+    return not isinstance(error, requests.RequestException) and "CA" in str(error)
+
+
+class Batches:
+    """Sizes of bulk calls that are learned: halved when the platform finds one too large, and kept for the next."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._lock = threading.Lock()
+
+    def fetch(self, items: Sequence[str], call: Callable[[Sequence[str]], T]) -> Iterator[T]:
+        """The results of `call` over all items, in order.
+
+        Args:
+            items: what to ask for.
+            call: asks for some of them; raises Oversized where they are too many.
+
+        Raises:
+            Oversized: a single item is too large.
+        """
+        at = 0
+        while at < len(items):
+            some = items[at : at + self.size]
+            try:
+                out = call(some)
+            except Oversized:
+                if len(some) == 1:
+                    raise
+                with self._lock:
+                    self.size = min(self.size, max(len(some) // 2, 1))
+                continue
+            at += len(some)
+            yield out
