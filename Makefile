@@ -1,22 +1,25 @@
 # Everything a person types; each target builds the environment it needs first.
-PYTHON ?= python3
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
 BIN := .venv/bin
 STAMP := .venv/.installed
 
 .PHONY: run stop test lint bench clean
 
 $(STAMP): pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or 3.12 is needed, this is " + sys.version) if sys.version_info[:2] not in ((3, 11), (3, 12)) else 0'
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install -q -c constraints.txt uv
-	$(BIN)/uv pip install -q --compile-bytecode -p $(BIN)/python -c constraints.txt -e '.[dev]'
-	touch $@
+	@test -n "$(PYTHON)" || { echo 'Python 3.11 or 3.12 is needed: install it, or name it with make PYTHON=…' >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or 3.12 is needed, this is " + sys.version) if sys.version_info[:2] not in ((3, 11), (3, 12)) else 0'
+	@echo 'Building the environment in .venv …'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt uv
+	@$(BIN)/uv pip install -q --compile-bytecode -p $(BIN)/python -c constraints.txt -e '.[dev]'
+	@touch $@
 
 run: $(STAMP)
-	$(BIN)/governance up
+	@$(BIN)/governance up
 
-stop: $(STAMP)
-	$(BIN)/governance down
+# needs no environment: where there is none, nothing of it can run
+stop:
+	@test ! -x $(BIN)/governance || $(BIN)/governance down
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
@@ -31,4 +34,4 @@ bench: $(STAMP)
 	$(BIN)/python -m bench
 
 clean: stop
-	rm -rf .venv .governance .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .governance .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
