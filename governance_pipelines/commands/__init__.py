@@ -1,0 +1,1 @@
+"""What each command does; its words are in `cli.py`. Every `run…` returns the exit code."""

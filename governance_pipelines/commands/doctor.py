@@ -1,0 +1,95 @@
+"""`governance doctor`: what works, what does not, and the exact change to ask for. Changes nothing."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+
+from rich.console import Console
+from rich.markup import escape
+
+from governance.errors import GovernanceError
+from governance.estate import Source
+from governance.listing import Probe
+from governance_pipelines.bindings import Installation, installation
+from governance_pipelines.display import console
+
+_HASTE = {"attempts": 2, "deadline_seconds": 30.0, "connect_timeout_seconds": 5.0}
+"""A person waits: an unreachable host is not tried for minutes."""
+
+
+def run(as_json: bool) -> int:
+    """Probes everything and shows it; 1 where anything is missing."""
+    here = installation()
+    subjects: dict[str, Callable[[], Iterator[Probe]]] = {
+        "settings": partial(_settings, here),
+        "database": partial(_database, here),
+        **{source.name: partial(_source, here, source) for source in here.estate().sources},
+    }
+    with ThreadPoolExecutor(8) as pool:
+        found = dict(zip(subjects, pool.map(_probed, subjects.values()), strict=True))
+    healthy = all(probe.ok for probes in found.values() for probe in probes)
+    if as_json:
+        checks = [{"subject": name, **_plain(probe)} for name, probes in found.items() for probe in probes]
+        sys.stdout.write(json.dumps({"ok": healthy, "checks": checks}, indent=2, ensure_ascii=False) + "\n")
+    else:
+        _show(console(), found)
+    return 0 if healthy else 1
+
+
+def _probed(probes: Callable[[], Iterator[Probe]]) -> list[Probe]:
+    """All probes; an error that ends them is the last one."""
+    found: list[Probe] = []
+    try:
+        found.extend(probes())
+    except GovernanceError as error:
+        found.append(Probe(error.operation or error.code, False, error.message, remedy=error.remedy))
+    return found
+
+
+def _settings(here: Installation) -> Iterator[Probe]:
+    yield Probe("settings", True, "every GOVERNANCE_<SECTION>__<FIELD> is understood")
+    for line in here.unknown:
+        yield Probe("environment", False, line, remedy=f"rename or unset {line.partition(' ')[0]}")
+    yield Probe("estate", True, f"{here.estate_path}: {len(here.estate().sources)} sources")
+
+
+def _database(here: Installation) -> Iterator[Probe]:
+    from resources.inventory.server import server_running
+
+    if here.database_url is None and not server_running(here.home):
+        yield Probe("server", False, "the embedded PostgreSQL does not run", remedy="start it with `governance up`")
+        return
+    yield from here.inventory_resource().probe()
+
+
+def _source(here: Installation, source: Source) -> Iterator[Probe]:
+    """Each generator of the reader is read out before its connection is closed."""
+    hasty = replace(source, connection={**_HASTE, **source.connection})
+    with here.source_resource(hasty).reader() as reader:
+        yield from reader.probe()
+
+
+def _plain(probe: Probe) -> dict[str, object]:
+    """The probe with all its fields, empty ones too."""
+    return {field: getattr(probe, field) for field in probe.__struct_fields__}
+
+
+def _show(out: Console, found: dict[str, list[Probe]]) -> None:
+    for name, probes in found.items():
+        out.print(f"[bold]{escape(name)}[/]")
+        for probe in probes:
+            mark = "[green]✓[/]" if probe.ok else "[red]✗[/]"
+            out.print(f"  {mark} {escape(probe.name)}{f'  [dim]{escape(probe.detail)}[/]' if probe.detail else ''}")
+            for line in _lacks(probe):
+                out.print(f"      {line}", markup=False, soft_wrap=True)
+
+
+def _lacks(probe: Probe) -> Sequence[str]:
+    """What is missing and what to ask for, each on a line that can be copied whole."""
+    if probe.ok:
+        return ()
+    missing = [f"missing: {probe.missing}"] if probe.missing else []
+    return [*missing, *(f"fix: {line}" for line in probe.remedy.splitlines())]

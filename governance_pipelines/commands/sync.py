@@ -1,0 +1,55 @@
+"""`governance sync`: the sync job in this process, with progress."""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from governance_pipelines.bindings import Installation, installation
+from governance_pipelines.display import SyncProgress, aside, console, summary
+from governance_pipelines.home import prepare
+
+if TYPE_CHECKING:
+    from governance_pipelines.launch import SourceResult
+
+EXIT = {"complete": 0, "failed": 1, "partial": 3}
+
+
+def run(sources: Sequence[str], scope: str | None, accept_loss: bool, as_json: bool) -> int:
+    """Syncs and shows; the worst outcome of a source is the exit code."""
+    here = installation()
+    # a wrong estate is said before a database is started for it
+    here.estate()
+    prepare(here)
+    out = console(to_stderr=as_json)
+    results = synced(here, out, sources, scope, accept_loss)
+    if as_json:
+        content = {"status": worst(results), "sources": [asdict(r) for r in results]}
+        sys.stdout.write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    else:
+        summary(out, results)
+    return EXIT[worst(results)]
+
+
+def synced(
+    here: Installation, out: Console, sources: Sequence[str] = (), scope: str | None = None, accept_loss: bool = False
+) -> "list[SourceResult]":
+    """Runs the sync with progress on `out`; Dagster's own log goes to `logs/sync.log`."""
+    with aside(here.home / "logs" / "sync.log"), SyncProgress(out) as progress:
+        import dagster as dg
+
+        from governance_pipelines.launch import run_sync
+        from governance_pipelines.orphans import fail_orphans
+
+        with dg.DagsterInstance.get() as instance:
+            fail_orphans(instance)
+        return run_sync(here, sources, scope, accept_loss, progress)
+
+
+def worst(results: "Sequence[SourceResult]") -> str:
+    """The status of the whole: failed before partial before complete."""
+    statuses = {r.status for r in results}
+    return next((s for s in ("failed", "partial") if s in statuses), "complete")
