@@ -1,0 +1,1 @@
+"""The inventory: what was found, now and at every earlier time, in PostgreSQL."""

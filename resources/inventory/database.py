@@ -1,0 +1,152 @@
+"""Connections to the inventory's database, and its errors in our words."""
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import psycopg
+from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
+
+from governance.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    DeadlineExceeded,
+    GovernanceError,
+    PermissionDenied,
+    Terminal,
+    Unavailable,
+)
+from resources.inventory.address import plain_url, shown_url
+
+if TYPE_CHECKING:
+    from resources.inventory.queries import InventoryQueries
+
+TRANSIENT_STATES = ("08", "53", "57P0", "40001", "40P01", "25006")
+"""SQLSTATEs after which the same may succeed: connection, resources, shutdown, conflict, a standby."""
+
+
+def translated(error: psycopg.Error, url: str = "") -> GovernanceError:
+    """A psycopg error as one of ours, told apart by its SQLSTATE.
+
+    Args:
+        error: as raised by psycopg or its pool.
+        url: of the database, shown without its password.
+    """
+    state = error.sqlstate or ""
+    where, what = shown_url(url), str(error).strip().partition("\n")[0] or type(error).__name__
+    kind: type[GovernanceError] = Terminal
+    remedy = ""
+    if state in ("57014", "55P03"):
+        kind, remedy = DeadlineExceeded, "try again; if it stays, raise GOVERNANCE_DATABASE__LOCK_TIMEOUT_SECONDS"
+    elif state.startswith(TRANSIENT_STATES) or (not state and _lost_connection(error)):
+        kind, remedy = Unavailable, f"see that the database {where} runs and takes connections".replace("  ", " ")
+    elif state.startswith("28"):
+        kind, remedy = AuthenticationError, "correct user and password in GOVERNANCE_DATABASE_URL"
+    elif state == "3D000":
+        kind, remedy = ConfigurationError, "create the database, or correct its name in GOVERNANCE_DATABASE_URL"
+    elif state == "42501":
+        kind, remedy = PermissionDenied, "grant the role of GOVERNANCE_DATABASE_URL this privilege"
+    elif state in ("42P01", "3F000", "42883", "42703"):
+        kind, remedy = ConfigurationError, "bring the schema up to date: `governance up --no-sync`"
+    return kind(what, platform="inventory", operation=f"sqlstate {state}" if state else "connect", remedy=remedy)
+
+
+def _lost_connection(error: psycopg.Error) -> bool:
+    return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | PoolTimeout | PoolClosed)
+
+
+class Inventory:
+    """A pool of connections to one inventory, opened when the first is asked for.
+
+    Args:
+        url: `postgresql://…`; never shown.
+        pool_size: connections held at most.
+        connect_timeout: seconds to wait for a connection.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 8, connect_timeout: float = 10.0) -> None:
+        self.url = plain_url(url)
+        self.pool_size = pool_size
+        self.connect_timeout = connect_timeout
+        self._pool: ConnectionPool[psycopg.Connection] | None = None
+        self._guard = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"Inventory({shown_url(self.url)!r})"
+
+    @contextmanager
+    def connection(self) -> Iterator[psycopg.Connection]:
+        """A connection in a transaction: committed at the end, rolled back on an error.
+
+        Raises:
+            GovernanceError: Transient or Terminal as the SQLSTATE says.
+        """
+        with self.errors(), self._opened().connection() as conn:
+            yield conn
+
+    @contextmanager
+    def dedicated(self) -> Iterator[psycopg.Connection]:
+        """A connection of its own outside the pool, in autocommit: for session locks."""
+        with self.errors():
+            with psycopg.connect(self.url, autocommit=True, **self._options()) as conn:
+                yield conn
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Turns psycopg's errors inside into ours."""
+        try:
+            yield
+        except psycopg.Error as error:
+            raise translated(error, self.url) from error
+
+    def queries(self) -> "InventoryQueries":
+        """What people and programs ask of the inventory."""
+        from resources.inventory.queries import InventoryQueries
+
+        return InventoryQueries(self)
+
+    def audit(self, actor: str, action: str, target: str, details: Mapping[str, Any]) -> int:
+        """Appends an act to the audit trail, in a transaction of its own; returns its number."""
+        from resources.inventory import audit
+
+        with self.connection() as conn:
+            return audit.append(conn, actor, action, target, details)
+
+    def close(self) -> None:
+        """Gives all connections back; the next `connection` opens the pool again."""
+        with self._guard:
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.close()
+
+    def __enter__(self) -> Self:
+        """The inventory itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Closes it."""
+        self.close()
+
+    def _opened(self) -> ConnectionPool[psycopg.Connection]:
+        with self._guard:
+            if self._pool is None:
+                # a first plain connection tells a wrong password at once, where the pool would only time out
+                psycopg.connect(self.url, **self._options()).close()
+                self._pool = ConnectionPool(
+                    self.url,
+                    min_size=1,
+                    max_size=self.pool_size,
+                    timeout=max(self.connect_timeout, 1.0) * 3,
+                    kwargs=self._options(),
+                    check=ConnectionPool.check_connection,
+                    name="inventory",
+                    open=True,
+                )
+            return self._pool
+
+    def _options(self) -> dict[str, Any]:
+        return {"connect_timeout": int(self.connect_timeout), "application_name": "governance"}
