@@ -142,7 +142,7 @@ class GlueReader(Reader):
             yield from self._probe_tags(self._tags, names)
 
     def _probe_tags(self, tags: LakeTags, names: Sequence[str]) -> Iterator[Probe]:
-        yield self._tried("lakeformation:ListLFTags", lambda: f"{tags.count()} tags")
+        yield self._tried("lakeformation:ListLFTags", tags.visible)
         if names:
             yield self._tried(
                 "lakeformation:GetResourceLFTags", lambda: f"{len(tags.ask_database(names[0]))} on {names[0]}"

@@ -11,6 +11,10 @@ from resources.glue.client_pages import pages
 from resources.glue.translate_tags import Assigned, Values, assigned_of, values_of
 
 _NONE = Assigned()
+_DESCRIBE_TAGS = (
+    "aws lakeformation grant-permissions --principal DataLakePrincipalIdentifier=<this identity> --permissions DESCRIBE"
+    ' --resource \'{"LFTag":{"TagKey":"<key>","TagValues":["*"]}}\''
+)
 
 
 class LakeTags:
@@ -56,9 +60,12 @@ class LakeTags:
 
     # --- for `governance doctor`: these raise what the others turn into a reason ---
 
-    def count(self) -> int:
-        """How many tags the catalog has."""
-        return len(dict(self._all_keys()))
+    def visible(self) -> str:
+        """How many tags there are for us; Lake Formation does not refuse, it shows fewer."""
+        count = len(dict(self._all_keys()))
+        if count:
+            return f"{count} LF-tags"
+        return f"no LF-tag is visible to this identity; if there are any: {_DESCRIBE_TAGS}"
 
     def ask_database(self, database: str) -> Values:
         """A database's tags."""
@@ -73,6 +80,8 @@ class LakeTags:
             self._asker(key[0], key[1][:1])({})
         except ProtocolError:
             return "not on this server: tags are read table by table"
+        except PermissionDenied as error:
+            return f"not permitted: tags are read table by table, which takes longer. {error.remedy}"
         return "tables are found by tag"
 
     def close(self) -> None:
@@ -125,7 +134,7 @@ class LakeTags:
                 yield str(pair["TagKey"]), [str(v) for v in pair["TagValues"]]
 
     def _search(self) -> dict[tuple[str, str], Assigned] | None:
-        """Every tagged table of the catalog; None where the server cannot search."""
+        """Every tagged table of the catalog; None where the server cannot search, or not for us."""
         found: dict[tuple[str, str], Assigned] = {}
         try:
             for key, values in (self._keys or {}).items():
@@ -137,7 +146,7 @@ class LakeTags:
                             table, assigned = told.get("Table") or {}, assigned_of(told)
                             if assigned != _NONE:
                                 found[str(table.get("DatabaseName")), str(table.get("Name"))] = assigned
-        except ProtocolError:
+        except (ProtocolError, PermissionDenied):
             return None
         return found
 

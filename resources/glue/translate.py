@@ -32,7 +32,7 @@ def container_of(raw: Json, tags: tuple[Tag, ...] = (), native_id: str | None = 
     """A database, or the link to another account's database."""
     name, target = str(raw["Name"]), raw.get("TargetDatabase")
     properties = _present(parameters=dict(raw.get("Parameters") or {}), federated=raw.get("FederatedDatabase"))
-    if isinstance(target, Mapping):
+    if isinstance(target, dict):
         properties["target"] = _target(target)
     return Container(
         qualified_name=name,
@@ -63,7 +63,7 @@ def datasets_of(
         try:
             datasets.append(dataset_of(raw, database, arn, tags))
         except RecordError as error:
-            name = raw.get("Name") if isinstance(raw, Mapping) else None
+            name = raw.get("Name") if isinstance(raw, dict) else None
             known = f"{database}.{name}" if isinstance(name, str) and name else None
             odd.append(Quarantined(known, error.message, cleaned(raw)))
     return tuple(datasets), tuple(odd)
@@ -75,7 +75,7 @@ def dataset_of(raw: Any, database: str, arn: Callable[[Json], str | None], tags:
     Raises:
         RecordError: it has no name or no columns, or is not of Glue's shape.
     """
-    if not isinstance(raw, Mapping):
+    if not isinstance(raw, dict):
         raise RecordError("the table is not a JSON object", platform="glue", operation="glue:GetTables")
     name = raw.get("Name")
     if not isinstance(name, str) or not name:
@@ -142,7 +142,7 @@ def properties_of(raw: Json, storage: Json, parameters: Json) -> dict[str, Any]:
         sort_columns=storage.get("SortColumns"),
         schema_reference=storage.get("SchemaReference"),
         retention=raw.get("Retention"),
-        target=_target(target) if isinstance(target, Mapping) else None,
+        target=_target(target) if isinstance(target, dict) else None,
         federated=raw.get("FederatedTable"),
         view_definition=raw.get("ViewDefinition"),
         is_materialized_view=raw.get("IsMaterializedView"),
@@ -202,7 +202,7 @@ def _mapping(raw: Json, key: str) -> Json:
     value = raw.get(key)
     if value is None:
         return {}
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         raise RecordError(f"{key} is not a JSON object", platform="glue", operation="glue:GetTables")
     return value
 

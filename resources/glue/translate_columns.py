@@ -1,6 +1,6 @@
 """A table's columns and partition keys as column rows."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from governance.errors import RecordError
@@ -8,6 +8,11 @@ from governance.model import Column
 from governance.types import columns_of
 
 Json = Mapping[str, Any]
+Told = dict[str, Any]
+"""A column as an answer has it. Checked as a dict, for a check against an abstract class costs more than the rest."""
+
+_SAID_ELSEWHERE = frozenset({"iceberg.field.current", "iceberg.field.optional"})
+_NULLABLE = {"true": True, "false": False}
 
 
 def columns_of_table(raw: Json) -> tuple[tuple[Column, ...], list[str]]:
@@ -18,62 +23,62 @@ def columns_of_table(raw: Json) -> tuple[tuple[Column, ...], list[str]]:
     Raises:
         RecordError: the columns are not told, or one has no name.
     """
-    storage = raw.get("StorageDescriptor") or {}
-    told = storage.get("Columns") if isinstance(storage, Mapping) else None
+    storage = raw.get("StorageDescriptor")
+    told = storage.get("Columns") if isinstance(storage, dict) else None
     if told is None and not raw.get("TargetTable"):
         raise RecordError("the table has no column list", platform="glue", operation="glue:GetTables")
-    keys = list(_named(raw.get("PartitionKeys") or ()))
-    named = [c for c in _named(told or ()) if _is_current(c)]
+    keys = _named(raw.get("PartitionKeys") or [])
     taken = {str(c["Name"]) for c in keys}
-    repeated: list[Json] = []
-    kept: list[Json] = []
-    for column in named:
-        name = str(column["Name"])
-        (repeated if name in taken else kept).append(column)
+    kept: list[Told] = []
+    repeated: set[str] = set()
+    for column in _named(told or []):
+        name, parameters = column["Name"], column.get("Parameters")
+        if isinstance(parameters, dict) and parameters.get("iceberg.field.current") == "false":
+            continue  # Iceberg leaves dropped columns in the list
+        if name in taken:
+            repeated.add(name)
+            continue
+        kept.append(column)
         taken.add(name)
     rows: list[Column] = []
-    for ordinal, column in enumerate((*kept, *keys), 1):
-        rows += _rows(column, ordinal, partition_key=ordinal > len(kept))
-    return tuple(rows), sorted({str(c["Name"]) for c in repeated})
+    for ordinal, column in enumerate(kept, 1):
+        rows += _rows(column, ordinal, partition_key=False)
+    for ordinal, column in enumerate(_distinct(keys, repeated), len(kept) + 1):
+        rows += _rows(column, ordinal, partition_key=True)
+    return tuple(rows), sorted(repeated)
 
 
-def _rows(column: Json, ordinal: int, *, partition_key: bool) -> tuple[Column, ...]:
-    native, comment = column.get("Type"), column.get("Comment")
-    parameters = column.get("Parameters")
+def _rows(column: Told, ordinal: int, *, partition_key: bool) -> tuple[Column, ...]:
+    native, comment, parameters = column.get("Type"), column.get("Comment"), column.get("Parameters")
+    nullable, properties = None, None
+    if parameters and isinstance(parameters, dict):
+        nullable = _NULLABLE.get(str(parameters.get("iceberg.field.optional")))
+        properties = {k: v for k, v in parameters.items() if k not in _SAID_ELSEWHERE}
     return columns_of(
-        str(column["Name"]),
+        column["Name"],
         native if isinstance(native, str) else "",
         ordinal,
-        nullable=_nullable(parameters),
-        comment=comment if isinstance(comment, str) and comment else None,
+        nullable=nullable,
+        comment=comment if comment and isinstance(comment, str) else None,
         partition_key=partition_key,
-        properties=_kept(parameters),
+        properties=properties,
         dialect="hive",
     )
 
 
-def _named(told: Any) -> Iterator[Json]:
-    if not isinstance(told, list | tuple):
+def _distinct(keys: list[Told], repeated: set[str]) -> list[Told]:
+    seen: dict[str, Told] = {}
+    for key in keys:
+        if seen.setdefault(key["Name"], key) is not key:
+            repeated.add(key["Name"])
+    return list(seen.values())
+
+
+def _named(told: Any) -> list[Told]:
+    if not isinstance(told, list):
         raise RecordError("the columns are not a list", platform="glue", operation="glue:GetTables")
     for column in told:
-        if not isinstance(column, Mapping) or not isinstance(column.get("Name"), str) or not column["Name"]:
+        name = column.get("Name") if isinstance(column, dict) else None
+        if not name or not isinstance(name, str):
             raise RecordError("a column has no Name", platform="glue", operation="glue:GetTables")
-        yield column
-
-
-def _is_current(column: Json) -> bool:
-    """Iceberg leaves dropped columns in Glue's list, marked."""
-    parameters = column.get("Parameters")
-    return not isinstance(parameters, Mapping) or parameters.get("iceberg.field.current") != "false"
-
-
-def _nullable(parameters: Any) -> bool | None:
-    optional = parameters.get("iceberg.field.optional") if isinstance(parameters, Mapping) else None
-    return {"true": True, "false": False}.get(str(optional))
-
-
-def _kept(parameters: Any) -> dict[str, Any] | None:
-    if not isinstance(parameters, Mapping):
-        return None
-    told = {"iceberg.field.current", "iceberg.field.optional"}
-    return {k: v for k, v in parameters.items() if k not in told} or None
+    return told

@@ -30,12 +30,12 @@ def format_of(storage: Json, parameters: Json) -> str | None:
         if word in _TABLE_FORMATS:
             return word
     serde = storage.get("SerdeInfo")
-    serde = serde if isinstance(serde, Mapping) else {}
+    serde = serde if isinstance(serde, dict) else {}
     classes = " ".join(str(c or "") for c in (storage.get("InputFormat"), serde.get("SerializationLibrary"))).lower()
     if "hoodie" in classes:
         return "hudi"
     storage_parameters = storage.get("Parameters")
-    for source in (parameters, storage_parameters if isinstance(storage_parameters, Mapping) else {}):
+    for source in (parameters, storage_parameters if isinstance(storage_parameters, dict) else {}):
         word = _word(source.get("classification"))
         if word and word != "unknown":
             return word
@@ -49,7 +49,7 @@ def _by_class(classes: str, serde: Json) -> str | None:
         if word != "text" and part in classes:
             return word
     given = serde.get("Parameters")
-    separator = given.get("field.delim", given.get("separatorChar")) if isinstance(given, Mapping) else None
+    separator = given.get("field.delim", given.get("separatorChar")) if isinstance(given, dict) else None
     if "textinputformat" in classes:
         return _SEPARATORS.get(str(separator), "text")
     return None

@@ -3,14 +3,13 @@
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar
 
 import boto3
 import pytest
 import requests
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from governance.errors import (
     AuthenticationError,
@@ -19,15 +18,12 @@ from governance.errors import (
     PermissionDenied,
     ProtocolError,
     Throttled,
-    TlsError,
     Unavailable,
 )
 from governance.filters import NameFilter
 from governance.listing import Page, Presence, Status
 from governance.listing import Scope as ScopeOf
 from resources.glue.client import GlueReader
-from resources.glue.resource import GlueResource
-from sandbox.glue.face import Face
 from sandbox.glue.gate import (
     EXTERNAL_ID,
     PARTNER,
@@ -36,18 +32,10 @@ from sandbox.glue.gate import (
     READER_ROLE,
     READER_SECRET,
     REGION,
-    RESTRICTED_KEY,
-    RESTRICTED_SECRET,
 )
-from sandbox.serving import Company, Served, running, serve
+from sandbox.serving import Company, Served, running
 from tests.contracts.contract import EVERYTHING, ReaderContract, read_all
-
-ALL_KEYS = {
-    "GLUE_WRONG_KEY": "AKIANOBODY",
-    "GLUE_WRONG_SECRET": "nothing",
-    "GLUE_RESTRICTED_KEY": RESTRICTED_KEY,
-    "GLUE_RESTRICTED_SECRET": RESTRICTED_SECRET,
-}
+from tests.fixtures.glue import ALL_KEYS, recording, resource
 
 
 class TestGlue(ReaderContract):
@@ -78,10 +66,6 @@ def well_behaved(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if "lake" in request.fixturenames:
         request.getfixturevalue("lake").face.faults.clear()
-
-
-def resource(served: Served, **other: Any) -> GlueResource:
-    return GlueResource(**{"source": "lake", **served.face.connection(served.url), **other})
 
 
 def aws(served: Served, service: str) -> Any:
@@ -246,7 +230,7 @@ def test_a_role_that_does_not_trust_us_says_so(lake: Served) -> None:
 
 
 def test_another_accounts_catalog_is_named_on_every_call(lake: Served) -> None:
-    with recording(lake) as (served, bodies):
+    with recording() as (served, bodies):
         with resource(served, catalog_id=PARTNER).reader() as reader:
             assert read_all(reader).keys() == {("relation", "partner.scores")}
             list(reader.change_tokens(reader.scopes(EVERYTHING).scopes))
@@ -362,127 +346,26 @@ def test_a_refusal_half_way_through_the_tags_makes_the_listing_partial(lake: Ser
     assert page.unread == ("tags",)
 
 
-# --- servers that are not what they should be ---
+def test_without_the_right_to_search_tags_are_asked_table_by_table(lake: Served) -> None:
+    with resource(lake).reader() as reader:
+        expected = read_all(reader)
+    lake.face.faults.replace([{"action": "fail", "match": "SearchTablesByLFTags", "status": 403}])
+    with resource(lake).reader() as reader:
+        assert read_all(reader) == expected
+        search = next(p for p in reader.probe() if p.name == "lakeformation:SearchTablesByLFTags")
+    assert search.ok and '"lakeformation:SearchTablesByLFTags"' in search.detail
 
 
-class Wrapped(Face):
-    """A face whose application is given."""
-
-    def __init__(self, application: ASGIApp, files: tuple[Path, Path] | None = None) -> None:
-        super().__init__(Company())
-        self.application, self.files = application, files
-
-    def app(self) -> ASGIApp:
-        return self.application
-
-    def tls(self) -> tuple[Path, Path] | None:
-        return self.files
-
-
-@contextmanager
-def serving(application: ASGIApp, files: tuple[Path, Path] | None = None) -> Iterator[Served]:
-    served = serve(Wrapped(application, files))
-    try:
-        yield served
-    finally:
-        served.stop()
-
-
-@contextmanager
-def recording(lake: Served) -> Iterator[tuple[Served, list[bytes]]]:
-    """The lake again, with the bodies of all calls to glue and lakeformation."""
-    bodies: list[bytes] = []
-    inner = Face(Company()).app()
-
-    async def record(scope: Scope, receive: Receive, send: Send) -> None:
-        message = await receive()
-        if message["body"].startswith(b"{"):
-            bodies.append(message["body"])
-
-        async def again() -> Message:
-            return message
-
-        await inner(scope, again, send)
-
-    with serving(record) as served:
-        served.face.seed(served.url)
-        bodies.clear()
-        yield served, bodies
-
-
-def saying(body: bytes, kind: str = "application/x-amz-json-1.1") -> ASGIApp:
-    async def say(scope: Scope, receive: Receive, send: Send) -> None:
-        head = [(b"content-type", kind.encode()), (b"content-length", str(len(body)).encode())]
-        await send({"type": "http.response.start", "status": 200, "headers": head})
-        await send({"type": "http.response.body", "body": body})
-
-    return say
-
-
-def test_a_token_that_never_ends_is_an_error_and_the_pages_are_kept(lake: Served) -> None:
-    body = {"Database": {"Name": "d"}, "TableList": [], "NextToken": "again", "LFTags": []}
-    with serving(saying(json.dumps(body).encode())) as served:
-        with resource(served, lake_formation=False).reader() as reader:
-            kept = []
-            with pytest.raises(ProtocolError, match="never ends"):
-                for page in reader.read(ScopeOf("d", "database"), EVERYTHING):
-                    kept.append(page)
-    assert len(kept) == 2
-
-
-@pytest.mark.parametrize("body", [b"{}", b'{"DatabaseList": null}', b'{"message": "welcome"}'])
-def test_an_answer_without_a_list_is_not_an_empty_one(lake: Served, body: bytes) -> None:
-    with serving(saying(body)) as served, resource(served).reader() as reader:
-        with pytest.raises(ProtocolError, match="DatabaseList"):
-            reader.scopes(EVERYTHING)
-
-
-@pytest.mark.parametrize("body", [b"<html>sign in</html>", b"[]", b'{"DatabaseList": [{"Na'])
-def test_a_garbled_answer_is_tried_again_and_then_an_error(lake: Served, body: bytes) -> None:
-    with serving(saying(body, "text/html")) as served, resource(served, attempts=2).reader() as reader:
-        with pytest.raises(Unavailable, match="garbled"):
-            reader.scopes(EVERYTHING)
-        assert reader.meter.snapshot()["calls"] == 2
-
-
-def test_a_certificate_that_is_not_trusted_is_named(lake: Served, tmp_path: Path) -> None:
-    files = certificate(tmp_path)
-    with serving(saying(b'{"DatabaseList": []}'), files) as served:
-        with resource(served).reader() as reader:
-            with pytest.raises(TlsError, match="certificate") as raised:
-                reader.scopes(EVERYTHING)
-        assert "ca_bundle" in raised.value.remedy
-        with resource(served, ca_bundle=str(files[0])).reader() as reader:
-            assert reader.scopes(EVERYTHING).scopes == ()
-
-
-def certificate(directory: Path) -> tuple[Path, Path]:
-    """A self-signed one for loopback."""
-    import datetime
-    import ipaddress
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.x509.oid import NameOID
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "loopback")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
-        .add_extension(x509.BasicConstraints(True, None), True)
-        .sign(key, hashes.SHA256())
-    )
-    cert_file, key_file = directory / "cert.pem", directory / "key.pem"
-    cert_file.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    key_file.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return cert_file, key_file
+def test_threads_that_read_scopes_at_once_read_the_same(lake: Served) -> None:
+    with resource(lake).reader() as reader:
+        expected = read_all(reader)
+        calls = reader.meter.snapshot()["calls"]
+        scopes = reader.scopes(EVERYTHING).scopes
+    with resource(lake).reader() as reader, ThreadPoolExecutor(5) as pool:
+        pages = [p for read in pool.map(lambda s: list(reader.read(s, EVERYTHING)), scopes) for p in read]
+        assert {("relation", d.qualified_name): d for p in pages for d in p.datasets} == expected
+        # all but the listing of the databases, and the tags looked for once rather than once a thread
+        assert reader.meter.snapshot()["calls"] == calls - 1
 
 
 def test_faults_can_be_asked_for_over_http(lake: Served) -> None:

@@ -49,6 +49,12 @@ def test_a_column_that_is_also_a_partition_key_comes_once() -> None:
     assert got.properties["repeated_columns"] == ["a"]
 
 
+def test_a_partition_key_that_comes_twice_comes_once() -> None:
+    got = one(PartitionKeys=[{"Name": "day", "Type": "date"}, {"Name": "day", "Type": "string"}])
+    assert [(c.path, c.ordinal, c.type) for c in got.columns if c.partition_key] == [("day", 3, "date")]
+    assert got.properties["repeated_columns"] == ["day"]
+
+
 @pytest.mark.parametrize(
     ("fields", "kind"),
     [
@@ -210,7 +216,9 @@ def test_tags_of_columns_that_are_not_there_are_left_out() -> None:
 # --- any JSON at all ---
 
 JSON = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=8)),
+    st.one_of(
+        st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=8)
+    ),
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=8), inner, max_size=3)),
     max_leaves=6,
 )
