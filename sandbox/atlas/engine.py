@@ -195,11 +195,11 @@ class Engine:
             return self.views.classifications(self._entity(guid))
 
     def set_labels(self, guid: str, labels: Iterable[str], user: str = ADMIN) -> None:
-        """POST /entity/guid/{guid}/labels: exactly these."""
+        """POST /entity/guid/{guid}/labels: exactly these. The modification time stays, as in Atlas."""
         with self.lock:
             entity = self._entity(guid)
             entity.labels = tagging.checked_labels(list(labels))
-            self._touched(entity, "LABEL_ADD", user)
+            self.state.audit(entity, "LABEL_ADD", user, ", ".join(entity.labels))
 
     def add_labels(self, guid: str, labels: Iterable[str], user: str = ADMIN) -> None:
         """PUT /entity/guid/{guid}/labels: these too."""
@@ -213,11 +213,11 @@ class Engine:
             self.set_labels(guid, [x for x in self._entity(guid).labels if x not in gone], user)
 
     def set_business(self, guid: str, given: dict[str, Json], *, overwrite: bool, user: str = ADMIN) -> None:
-        """POST /entity/guid/{guid}/businessmetadata."""
+        """POST /entity/guid/{guid}/businessmetadata. The modification time stays, as in Atlas."""
         with self.lock:
             entity = self._entity(guid)
             tagging.set_business(self.state, entity, given, overwrite=overwrite)
-            self._touched(entity, "BUSINESS_ATTRIBUTE_UPDATE", user)
+            self.state.audit(entity, "BUSINESS_ATTRIBUTE_UPDATE", user, ", ".join(given))
 
     # --- questions ---
 
