@@ -11,7 +11,7 @@ from governance.model import Column, Container, Tag
 from resources.calls import Caller, CallPolicy, Meter
 from resources.glue.client_errors import Classifier, partition_of
 from resources.glue.client_pages import pages
-from resources.glue.client_session import Connection, config_of, open_session, where
+from resources.glue.client_session import Connection, config_of, open_clients, open_session
 from resources.glue.client_tags import LakeTags
 from resources.glue.translate import container_of, datasets_of, instant
 from resources.glue.translate_tags import Values, database_tags, table_tags
@@ -29,20 +29,17 @@ class GlueReader(Reader):
     def __init__(self, connection: Connection, policy: CallPolicy, *, fast: bool = True) -> None:
         self.connection = connection
         config = config_of(policy)
-        self._session = open_session(connection, config, fast=fast)
-        there = {**where(connection), "config": config}
+        clients = open_clients(open_session(connection, config, fast=fast), connection, config)
         # not as boto3-stubs type it: with our parser times are numbers
-        self._glue: Any = self._session.client("glue", **there)
-        self._sts: Any = self._session.client("sts", **there)
+        self._glue: Any = clients["glue"]
+        self._sts: Any = clients["sts"]
         self.meter = Meter()
         classify = Classifier(connection.region, connection.catalog_id, connection.role_arn)
         self._grant = classify.grant
         self._call = Caller("glue", classify, policy, self.meter)
         self._catalog = {"CatalogId": connection.catalog_id} if connection.catalog_id else {}
         self._tags = (
-            LakeTags(self._session.client("lakeformation", **there), self._call, self._catalog)
-            if connection.lake_formation
-            else None
+            LakeTags(clients["lakeformation"], self._call, self._catalog) if connection.lake_formation else None
         )
 
     def close(self) -> None:

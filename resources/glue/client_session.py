@@ -7,6 +7,7 @@ signing and sockets stay botocore's.
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -19,7 +20,7 @@ from botocore.credentials import (
     CredentialResolver,
     DeferredRefreshableCredentials,
 )
-from botocore.exceptions import ProfileNotFound
+from botocore.exceptions import ConfigParseError, InvalidRegionError, ProfileNotFound
 from botocore.session import Session
 
 from governance.errors import ConfigurationError
@@ -118,6 +119,25 @@ def where(connection: Connection) -> dict[str, Any]:
     return {"endpoint_url": connection.endpoint_url, "verify": connection.ca_bundle}
 
 
+def open_clients(session: boto3.Session, connection: Connection, config: Config) -> dict[str, Any]:
+    """A client for each service that is read; they may be shared between threads. Nothing is sent yet.
+
+    Raises:
+        ConfigurationError: the region, the endpoint or the certificate file cannot be right.
+    """
+    if connection.ca_bundle and not Path(connection.ca_bundle).is_file():
+        raise _wrong("ca_bundle", f"there is no file {connection.ca_bundle}", "name a PEM file that Dagster can read")
+    services = ("sts", "glue", *(("lakeformation",) if connection.lake_formation else ()))
+    try:
+        return {name: session.client(name, **where(connection), config=config) for name in services}
+    except InvalidRegionError as error:
+        raise _wrong("region", str(error), "write a Region such as eu-west-1") from error
+    except ValueError as error:
+        raise _wrong(
+            "endpoint_url", str(error), "write an address such as https://glue.eu-west-1.amazonaws.com"
+        ) from error
+
+
 def config_of(policy: CallPolicy) -> Config:
     """Bounds of one call; tries are counted by our Caller, not by botocore."""
     return Config(
@@ -143,6 +163,10 @@ def open_session(connection: Connection, config: Config, *, fast: bool = True) -
     return boto3.Session(botocore_session=taken, region_name=connection.region)
 
 
+def _wrong(field: str, message: str, remedy: str) -> ConfigurationError:
+    return ConfigurationError(message, platform="glue", operation=f"connection.{field}", remedy=remedy)
+
+
 def _base(connection: Connection, fast: bool) -> Session:
     session = _bare(connection, fast)
     if connection.keys is not None:
@@ -154,13 +178,9 @@ def _bare(connection: Connection, fast: bool) -> Session:
     session = Session(profile=connection.profile)
     try:
         session.get_scoped_config()
-    except ProfileNotFound as error:
-        raise ConfigurationError(
-            str(error),
-            platform="glue",
-            operation="connection.profile",
-            remedy="name a profile of ~/.aws/config, or set AWS_CONFIG_FILE where Dagster runs",
-        ) from error
+    except (ProfileNotFound, ConfigParseError) as error:
+        remedy = "name a profile of ~/.aws/config, or set AWS_CONFIG_FILE where Dagster runs"
+        raise _wrong("profile", str(error), remedy) from error
     if fast and can_parse_fast():
         session.register_component("response_parser_factory", Parsers())
     return session

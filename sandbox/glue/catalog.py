@@ -92,15 +92,18 @@ class Catalog:
 
     def tagged_tables(self, query: Json) -> Json:
         """SearchTablesByLFTags: tables where every condition holds for the table or for one of its columns."""
-        matching: dict[str, Json] = {}
-        for database in self._glue.get_databases():
-            for name in database.tables:
-                answer = self._of_table(database.name, name, None, assigned=False)
-                if all(_holds(condition, answer) for condition in query.get("Expression") or ()):
-                    table = {"CatalogId": self.account, "DatabaseName": database.name, "Name": name}
-                    matching[f"{database.name}\0{name}"] = {"Table": table, **answer}
-        keys, token = _page(sorted(matching), query)
-        return _answer("TableList", [matching[k] for k in keys], token)
+        size, after = query.get("MaxResults") or 100, _after(query.get("NextToken"))
+        found: list[Json] = []
+        for database, name in sorted((d.name, t) for d in self._glue.get_databases() for t in d.tables):
+            if after is not None and f"{database}\0{name}" <= after:
+                continue
+            answer = self._of_table(database, name, None, assigned=False)
+            if all(_holds(condition, answer) for condition in query.get("Expression") or ()):
+                if len(found) == size:
+                    last = found[-1]["Table"]
+                    return _answer("TableList", found, _token(f"{last['DatabaseName']}\0{last['Name']}"))
+                found.append({"Table": {"CatalogId": self.account, "DatabaseName": database, "Name": name}, **answer})
+        return _answer("TableList", found, None)
 
     def tag(self, query: Json) -> Json:
         """AddLFTagsToResource: sets these keys and leaves the others as they are."""

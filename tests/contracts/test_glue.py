@@ -280,6 +280,15 @@ def test_fields_that_contradict_each_other_are_refused(lake: Served, fields: dic
     assert raised.value.operation.startswith("sources.lake.connection.")
 
 
+@pytest.mark.parametrize(
+    ("field", "value"), [("region", "eu west"), ("endpoint_url", "nonsense"), ("ca_bundle", "/nowhere.pem")]
+)
+def test_a_connection_that_cannot_be_right_names_its_field(lake: Served, field: str, value: str) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        resource(lake, **{field: value}).reader()
+    assert raised.value.operation == f"connection.{field}" and raised.value.remedy
+
+
 def test_a_wrong_secret_is_told_from_an_unknown_key(lake: Served) -> None:
     with resource(lake, secret_access_key={"env": "GLUE_WRONG_SECRET"}).reader() as reader:
         with pytest.raises(AuthenticationError, match="signature") as raised:

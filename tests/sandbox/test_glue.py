@@ -159,6 +159,11 @@ def test_tables_are_found_by_the_tags_of_their_columns(lake: Served) -> None:
     tags = client(lake, "lakeformation")
     found = tags.search_tables_by_lf_tags(Expression=[{"TagKey": "pii", "TagValues": ["salary", "iban"]}])["TableList"]
     assert [t["Table"]["Name"] for t in found] == ["suppliers", "employees"]
+    query = {"Expression": [{"TagKey": "pii", "TagValues": ["salary", "iban"]}], "MaxResults": 1}
+    first = tags.search_tables_by_lf_tags(**query)
+    second = tags.search_tables_by_lf_tags(**query, NextToken=first["NextToken"])
+    assert [t["Table"]["Name"] for p in (first, second) for t in p["TableList"]] == ["suppliers", "employees"]
+    assert "NextToken" not in second
 
 
 def test_files_lie_where_the_tables_say(lake: Served) -> None:
