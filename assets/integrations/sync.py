@@ -1,0 +1,176 @@
+"""The one way a source is synced: list its scopes, read the wanted ones in parallel, hand each to the inventory.
+
+No Dagster here: the same generator serves the asset, the estate job and tests. What happened is committed with the
+data, scope by scope; the outcomes it yields are for showing.
+"""
+
+import traceback
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import structlog
+
+from governance.errors import GovernanceError
+from governance.estate import Source
+from governance.listing import Presence, Reason, Scope, ScopeListing, Status
+from governance.loss_guard import LossGuard
+from resources.inventory.database import Inventory
+from resources.inventory.sync import ScopeOutcome, SourceIdentity, SourceSync, SyncSummary, inventory_sync
+from resources.source import Reader
+
+log = structlog.get_logger(__name__)
+
+
+class Progress(Protocol):
+    """Who is told how a sync gets on. Called from several threads."""
+
+    def on_scopes(self, source: str, total: int) -> None:
+        """So many scopes will be read."""
+
+    def on_datasets(self, source: str, count: int) -> None:
+        """So many more datasets have been read."""
+
+    def on_scope(self, source: str, scope: str, status: Status) -> None:
+        """A scope is done."""
+
+
+class Silent:
+    """Tells nobody."""
+
+    def on_scopes(self, source: str, total: int) -> None:
+        """Nothing."""
+
+    def on_datasets(self, source: str, count: int) -> None:
+        """Nothing."""
+
+    def on_scope(self, source: str, scope: str, status: Status) -> None:
+        """Nothing."""
+
+
+@dataclass(frozen=True)
+class SyncRequest:
+    """What to sync and how.
+
+    Args:
+        source: the source as the estate declares it.
+        run_id: the Dagster run; recorded with every change.
+        actor: who asked, such as `schedule:lake_schedule` or `cli:ana`.
+        scopes: names of the wanted scopes; None for the whole source.
+        resume_from: runs whose finished scopes need not be read again.
+        accept_loss: whether this run may delete past the loss guard.
+        threads: scopes read at once.
+        guard: bounds of what one listing may delete.
+    """
+
+    source: Source
+    run_id: str
+    actor: str
+    scopes: tuple[str, ...] | None = None
+    resume_from: tuple[str, ...] = ()
+    accept_loss: bool = False
+    threads: int = 4
+    guard: LossGuard = field(default_factory=LossGuard)
+
+
+@dataclass(frozen=True)
+class SourceSynced:
+    """The end of a sync: the summary as stored, the scopes the source has now, and those it has no more."""
+
+    summary: SyncSummary
+    present: tuple[str, ...]
+    gone: tuple[str, ...]
+
+
+def sync_source(
+    request: SyncRequest, reader: Reader, inventory: Inventory, progress: Progress
+) -> Iterator[ScopeOutcome | SourceSynced]:
+    """Syncs one source; yields each scope's outcome when it is committed, and the summary last.
+
+    Raises:
+        GovernanceError: the scopes themselves could not be listed, or another run holds the source. The sync's row
+            then says so, and nothing was deleted.
+    """
+    identity = SourceIdentity(request.source.name, request.source.platform)
+    mode = "source" if request.scopes is None else "scopes"
+    with inventory_sync(inventory, identity, request.run_id, request.actor, mode, request.guard) as sync:
+        listing = reader.scopes(request.source.names)
+        sync.record_scopes(listing)
+        gone = _settle_missing(request, reader, sync, listing)
+        finished = sync.finished(request.resume_from) if request.resume_from else set()
+        wanted = [s for s in listing.scopes if _is_wanted(s.name, request.scopes) and s.name not in finished]
+        progress.on_scopes(request.source.name, len(wanted))
+        yield from _read_scopes(request, reader, sync, wanted, progress)
+        yield SourceSynced(sync.finish(), tuple(s.name for s in listing.scopes), gone)
+
+
+def _is_wanted(name: str, scopes: tuple[str, ...] | None) -> bool:
+    return scopes is None or name in scopes
+
+
+def _settle_missing(request: SyncRequest, reader: Reader, sync: SourceSync, listing: ScopeListing) -> tuple[str, ...]:
+    """What becomes of scopes known before and not listed now: hidden by filters, gone for certain, or unknown."""
+    shown = {s.name for s in listing.scopes}
+    known = {n: k for n, k in sync.known_scopes().items() if k.state == "present" and n not in shown}
+    missing = [n for n in known if _is_wanted(n, request.scopes)]
+    hidden = set(listing.hidden)
+    if out_of_scope := [n for n in missing if n in hidden]:
+        sync.hide_scopes(out_of_scope)
+    absent = []
+    for name in missing:
+        if name in hidden:
+            continue
+        presence = reader.presence(known[name].scope)
+        if presence is Presence.ABSENT or (request.accept_loss and request.scopes is not None):
+            absent.append(name)
+        else:
+            sync.fail_scope(known[name].scope, _not_listed(request, name, presence))
+    if not absent:
+        return ()
+    held = sync.drop_scopes(absent, "absent from the listing, and the platform says so when asked", request.accept_loss)
+    return () if held else tuple(absent)
+
+
+def _not_listed(request: SyncRequest, name: str, presence: Presence) -> Reason:
+    """A scope that left the listing without evidence that it is gone."""
+    found = (
+        "it still answers when asked for" if presence is Presence.PRESENT else "the platform cannot say if it is gone"
+    )
+    return Reason(
+        "scope_not_listed",
+        f"{name} is no longer listed, but {found}; nothing of it was deleted",
+        operation=f"{request.source.platform}:scopes",
+        remedy=f"check that the reader may still list it; if it is really gone: "
+        f"governance sync {request.source.name} --scope '{name}' --accept-loss",
+    )
+
+
+def _read_scopes(
+    request: SyncRequest, reader: Reader, sync: SourceSync, wanted: Sequence[Scope], progress: Progress
+) -> Iterator[ScopeOutcome]:
+    name = request.source.name
+
+    def count(datasets: int, pages: int) -> None:
+        progress.on_datasets(name, datasets)
+
+    def one(scope: Scope) -> ScopeOutcome:
+        pages = reader.read(scope, request.source.names)
+        try:
+            return sync.write_scope(scope, pages, request.source.names, accept_loss=request.accept_loss, progress=count)
+        except GovernanceError as error:
+            return sync.fail_scope(scope, Reason.of(error))
+        except Exception as error:  # noqa: BLE001 - the run-step boundary: a defect in one scope must not stop the others
+            log.error("scope.defect", source=name, scope=scope.name, trace=traceback.format_exc())
+            reason = Reason("internal_error", f"{type(error).__name__}: {error}", remedy="report it with the run's log")
+            return sync.fail_scope(scope, reason)
+
+    pool = ThreadPoolExecutor(max_workers=max(1, request.threads), thread_name_prefix=f"sync-{name}")
+    try:
+        running: list[Future[ScopeOutcome]] = [pool.submit(one, scope) for scope in wanted]
+        for future in as_completed(running):
+            outcome = future.result()
+            progress.on_scope(name, outcome.scope, outcome.status)
+            yield outcome
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

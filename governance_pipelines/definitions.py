@@ -1,0 +1,12 @@
+"""The composition root: reads the estate, binds resources, lists what is deployed. Nobody imports it."""
+
+import dagster as dg
+
+from governance_pipelines.bindings import installation
+from governance_pipelines.deployment import deployment
+
+
+@dg.definitions
+def definitions() -> dg.Definitions:
+    """Everything of this installation."""
+    return deployment(installation())

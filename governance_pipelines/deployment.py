@@ -1,0 +1,43 @@
+"""From an installation to Definitions: one asset, job, sensor and schedule a source, and the resources they need."""
+
+from collections.abc import Mapping
+
+import dagster as dg
+
+from assets.integrations.metadata import SourceAsset, metadata_asset
+from assets.integrations.sync import Silent
+from governance_pipelines.bindings import Installation
+from governance_pipelines.jobs import estate_job, source_jobs
+from governance_pipelines.schedules import longest_gap, source_schedules
+from governance_pipelines.sensors import change_sensors, failure_sensor
+
+
+def source_assets(installation: Installation) -> list[SourceAsset]:
+    """The sources of the estate with their Dagster names."""
+    return [
+        SourceAsset(source, installation.settings, longest_gap(source.schedule) if source.schedule else None)
+        for source in installation.estate().sources
+    ]
+
+
+def deployment(installation: Installation, progress: object = None) -> dg.Definitions:
+    """All definitions of this installation.
+
+    Args:
+        installation: where its estate, its database and its settings are.
+        progress: who is told how a sync gets on in this process; nobody by default.
+    """
+    sources = source_assets(installation)
+    return dg.Definitions(
+        assets=[metadata_asset(this) for this in sources],
+        jobs=[*source_jobs(sources), *([estate_job(sources)] if sources else [])],
+        schedules=source_schedules(sources),
+        sensors=[*change_sensors(sources), failure_sensor(sources, installation.settings)],
+        resources=_resources(installation, sources, progress),
+        executor=dg.in_process_executor,
+    )
+
+
+def _resources(installation: Installation, sources: list[SourceAsset], progress: object) -> Mapping[str, object]:
+    own = {this.resource_key: installation.source_resource(this.source) for this in sources}
+    return {**own, "inventory": installation.inventory_resource(), "progress": progress or Silent()}

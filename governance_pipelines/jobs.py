@@ -1,0 +1,44 @@
+"""What can be launched: one sync job a source, and one for the whole estate."""
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from assets.integrations.metadata import SourceAsset, metadata_op
+
+ESTATE_JOB = "estate_sync"
+
+
+def source_job_name(source: str) -> str:
+    """The name of a source's sync job."""
+    return f"{source}_sync"
+
+
+def source_jobs(sources: Sequence[SourceAsset]) -> list[dg.UnresolvedAssetJobDefinition]:
+    """`<source>_sync` for each source: untagged it syncs the whole source, with partitions just those scopes."""
+    return [
+        dg.define_asset_job(
+            source_job_name(this.source.name),
+            selection=dg.AssetSelection.assets(this.key),
+            description=f"Syncs {this.source.name} ({this.integration.title}): whole, or the scopes in its config.",
+            tags={"governance/source": this.source.name},
+        )
+        for this in sources
+    ]
+
+
+def estate_job(sources: Sequence[SourceAsset]) -> dg.JobDefinition:
+    """Every source in one run, each a step of its own: one that fails never stops another."""
+    ops = [metadata_op(this) for this in sources]
+
+    @dg.graph(name=ESTATE_JOB)
+    def estate() -> None:
+        for op in ops:
+            op()
+
+    return estate.to_job(
+        name=ESTATE_JOB,
+        executor_def=dg.multiprocess_executor.configured({"max_concurrent": 4}),
+        description="Syncs every source of the estate, each in a step of its own.",
+        tags={"governance/estate": "all"},
+    )

@@ -1,0 +1,125 @@
+"""Runs sync jobs in this process, for the command line: visible in the web UI like any other run."""
+
+import getpass
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+import dagster as dg
+
+from assets.integrations.metadata import SourceAsset
+from assets.integrations.sync import Progress
+from governance.errors import ConfigurationError
+from governance_pipelines.bindings import Installation
+from governance_pipelines.deployment import deployment, source_assets
+from governance_pipelines.jobs import source_job_name
+from resources.inventory.database import Inventory
+
+
+@dataclass(frozen=True)
+class SourceResult:
+    """How the sync of one source ended. `status` is complete, partial or failed; `reasons` are sentences."""
+
+    source: str
+    platform: str
+    status: str
+    scopes: int
+    datasets: int
+    columns: int
+    changes: int
+    seconds: float
+    reasons: tuple[str, ...]
+    run_id: str
+
+
+def run_sync(
+    installation: Installation,
+    sources: Sequence[str],
+    scope_glob: str | None,
+    accept_loss: bool,
+    progress: Progress,
+) -> list[SourceResult]:
+    """Syncs these sources (all, when none is named) one after the other; one that fails never stops another.
+
+    Raises:
+        ConfigurationError: an unknown source, or a glob that no scope of a source matches.
+    """
+    known = {this.source.name: this for this in source_assets(installation)}
+    if unknown := [name for name in sources if name not in known]:
+        raise ConfigurationError(
+            f"no source is called {', '.join(unknown)}",
+            platform="estate",
+            operation="sources",
+            remedy=f"name one of {', '.join(known) or 'none: the estate is empty'}",
+        )
+    wanted = [this for name, this in known.items() if not sources or name in sources]
+    chosen = {this.source.name: _scopes(installation, this, scope_glob) for this in wanted}
+    if scope_glob is not None and not any(chosen.values()):
+        raise ConfigurationError(
+            f"no scope matches {scope_glob!r}", operation="--scope", remedy="look at the partitions of the asset"
+        )
+    definitions = deployment(installation, progress)
+    # an empty selection under a glob is not "everything"
+    todo = [this for this in wanted if scope_glob is None or chosen[this.source.name]]
+    with dg.DagsterInstance.get() as instance, installation.inventory_resource().open() as inventory:
+        return [_run(definitions, this, chosen[this.source.name], accept_loss, instance, inventory) for this in todo]
+
+
+def _scopes(installation: Installation, this: SourceAsset, glob: str | None) -> list[str]:
+    """The scope names that match, as listed now plus those the inventory still knows; empty without a glob."""
+    if glob is None:
+        return []
+    with installation.source_resource(this.source).reader() as reader:
+        listed = {s.name for s in reader.scopes(this.source.names).scopes}
+    with installation.inventory_resource().open() as inventory:
+        known = {row.scope for row in inventory.queries().scope_status(this.source.name)}
+    return sorted(name for name in listed | known if fnmatchcase(name, glob))
+
+
+def _run(
+    definitions: dg.Definitions,
+    this: SourceAsset,
+    scopes: list[str],
+    accept_loss: bool,
+    instance: dg.DagsterInstance,
+    inventory: Inventory,
+) -> SourceResult:
+    name, begun = this.source.name, time.monotonic()
+    config: dict[str, Any] = {"scopes": scopes, "accept_loss": accept_loss}
+    result = definitions.resolve_job_def(source_job_name(name)).execute_in_process(
+        instance=instance,
+        run_config={"ops": {f"{name}__metadata": {"config": config}}},
+        tags={"governance/actor": getpass.getuser()},
+        raise_on_error=False,
+    )
+    failures = [str(e.event_specific_data) for e in result.all_node_events if e.is_step_failure]
+    summary = inventory.queries().sync_of_run(result.run_id, name)
+    seconds = time.monotonic() - begun
+    if summary is None:
+        # the run ended before a sync row was opened: a secret is missing, or the database cannot be reached
+        return SourceResult(name, this.source.platform, "failed", 0, 0, 0, 0, seconds, _first(result), result.run_id)
+    return SourceResult(
+        source=name,
+        platform=this.source.platform,
+        status=summary.status,
+        scopes=summary.scopes,
+        datasets=summary.datasets,
+        columns=summary.columns,
+        changes=summary.changes,
+        seconds=seconds,
+        reasons=tuple(summary.reasons) or tuple(failures[:1]),
+        run_id=result.run_id,
+    )
+
+
+def _first(result: dg.ExecuteInProcessResult) -> tuple[str, ...]:
+    """What the first failed step said."""
+    for event in result.all_events:
+        if event.is_step_failure:
+            data = event.step_failure_data
+            return (
+                data.user_failure_data.description if data.user_failure_data else None or data.error_display_string,
+            )
+    return ("the run failed before its first step; see its log in the web UI",)
