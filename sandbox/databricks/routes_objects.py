@@ -10,11 +10,11 @@ from functools import partial
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from sandbox.databricks.access import Principal
-from sandbox.databricks.answers import ApiError, Record, absent, page
+from sandbox.databricks.answers import Answer, ApiError, Record, absent, page
 from sandbox.databricks.store import INSIDE_A_SCHEMA, KINDS, Kind, Store
 from sandbox.faults import FaultPlan
 
@@ -74,13 +74,13 @@ class Shelf:
         who, body = request.state.principal, await _body(request)
         body = body.get("function_info", body) if kind.word == "function" else body
         self._manage(who)
-        return JSONResponse(self.store.create(kind.word, body, who))
+        return Answer(self.store.create(kind.word, body, who))
 
     async def one(self, kind: Kind, request: Request) -> Response:
         """Get, alter, delete."""
         who, name = request.state.principal, request.path_params["name"]
         if kind.word == "table" and name.endswith("/exists"):
-            return JSONResponse({"table_exists": name.removesuffix("/exists") in self.store.records["table"]})
+            return Answer({"table_exists": name.removesuffix("/exists") in self.store.records["table"]})
         if request.method == "GET":
             record = self.store.get(kind.word, name)
             if kind.parent:
@@ -90,12 +90,12 @@ class Shelf:
                 if "BROWSE" not in held:
                     raise _denied(f"User does not have {_READS.get(kind.word, 'BROWSE')} on {kind.word} '{name}'.")
                 record = {f: v for f, v in record.items() if f in _BROWSED} | {"browse_only": True}
-            return JSONResponse(record)
+            return Answer(record)
         self._manage(who)
         if request.method == "PATCH":
-            return JSONResponse(self.store.update(kind.word, name, await _body(request), who))
+            return Answer(self.store.update(kind.word, name, await _body(request), who))
         self.store.delete(kind.word, name, request.query_params.get("force") == "true")
-        return JSONResponse({})
+        return Answer({})
 
     async def summaries(self, request: Request) -> Response:
         """Names and types of a catalog's tables."""
@@ -132,7 +132,7 @@ class Shelf:
             "id": f"{name}/{len(have) + 1}",
         }
         have[version["version"]] = version
-        return JSONResponse(version)
+        return Answer(version)
 
     async def list_versions(self, request: Request) -> Response:
         """Versions of a model, newest last."""
@@ -151,8 +151,8 @@ class Shelf:
         if request.method == "DELETE":
             self._manage(request.state.principal)
             del have[number]
-            return JSONResponse({})
-        return JSONResponse(have[number])
+            return Answer({})
+        return Answer(have[number])
 
     def _of(self, kind: Kind, above: str) -> Iterator[tuple[str, Record]]:
         """What of a kind lies directly in `above`, in order of name, without what the sandbox was told to lose."""
