@@ -14,7 +14,7 @@ from governance.errors import GovernanceError, Transient
 from governance.listing import Status
 from governance.loss_guard import LossGuard
 from resources.inventory.database import Inventory
-from resources.inventory.sync import ScopeOutcome
+from resources.inventory.outcomes import ScopeOutcome
 
 if TYPE_CHECKING:
     from assets.integrations.metadata import SourceAsset

@@ -10,8 +10,8 @@ from resources.inventory.outcomes import ScopeOutcome, SyncSummary
 
 PREVIEW = ("dataset", "kind", "columns", "owner", "comment", "changed_at")
 PLOTTED = (
-    "datasets", "columns", "tags", "created", "updated", "deleted", "restored", "out_of_scope", "unchanged", "quarantined",
-    "cleaned", "unknown_types", "pages", "held",
+    "datasets", "columns", "tags", "created", "updated", "deleted", "restored", "out_of_scope", "unchanged",
+    "quarantined", "cleaned", "unknown_types", "pages", "held",
 )  # fmt: skip
 BAR = 40
 """Characters of the longest bar of a chart."""

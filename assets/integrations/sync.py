@@ -17,7 +17,8 @@ from governance.estate import Source
 from governance.listing import Presence, Reason, Scope, ScopeListing, Status
 from governance.loss_guard import LossGuard
 from resources.inventory.database import Inventory
-from resources.inventory.sync import ScopeOutcome, SourceIdentity, SourceSync, SyncSummary, inventory_sync
+from resources.inventory.outcomes import ScopeOutcome, SourceIdentity, SyncMode, SyncSummary
+from resources.inventory.sync import SourceSync, inventory_sync
 from resources.source import Reader
 
 log = structlog.get_logger(__name__)
@@ -93,7 +94,7 @@ def sync_source(
             then says so, and nothing was deleted.
     """
     identity = SourceIdentity(request.source.name, request.source.platform)
-    mode = "source" if request.scopes is None else "scopes"
+    mode: SyncMode = "source" if request.scopes is None else "scopes"
     with inventory_sync(inventory, identity, request.run_id, request.actor, mode, request.guard) as sync:
         listing = reader.scopes(request.source.names)
         sync.record_scopes(listing)
