@@ -6,9 +6,10 @@ import dagster as dg
 
 from assets.integrations.metadata import SourceAsset, metadata_asset
 from assets.integrations.sync import Silent
+from assets.quality.inventory import inventory_checks
 from governance_pipelines.bindings import Installation
-from governance_pipelines.jobs import estate_job, source_jobs
-from governance_pipelines.schedules import longest_gap, source_schedules
+from governance_pipelines.jobs import checks_job, estate_job, source_jobs
+from governance_pipelines.schedules import checks_schedule, longest_gap, source_schedules
 from governance_pipelines.sensors import change_sensors, failure_sensor
 
 
@@ -30,8 +31,9 @@ def deployment(installation: Installation, progress: object = None) -> dg.Defini
     sources = source_assets(installation)
     return dg.Definitions(
         assets=[metadata_asset(this) for this in sources],
-        jobs=[*source_jobs(sources), *([estate_job(sources)] if sources else [])],
-        schedules=source_schedules(sources),
+        asset_checks=[inventory_checks(this) for this in sources],
+        jobs=[*source_jobs(sources), estate_job(sources), checks_job(sources)],
+        schedules=[*source_schedules(sources), checks_schedule()],
         sensors=[*change_sensors(sources), failure_sensor(sources, installation.settings)],
         resources=_resources(installation, sources, progress),
         executor=dg.in_process_executor,

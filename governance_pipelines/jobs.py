@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import dagster as dg
 
 from assets.integrations.metadata import SourceAsset, metadata_op
+from assets.quality.rules import RULES
 
-ESTATE_JOB = "estate_sync"
+ESTATE_JOB, CHECKS_JOB = "estate_sync", "inventory_checks"
 
 
 def source_job_name(source: str) -> str:
@@ -41,4 +42,14 @@ def estate_job(sources: Sequence[SourceAsset]) -> dg.JobDefinition:
         executor_def=dg.multiprocess_executor.configured({"max_concurrent": 4}),
         description="Syncs every source of the estate, each in a step of its own.",
         tags={"governance/estate": "all"},
+    )
+
+
+def checks_job(sources: Sequence[SourceAsset]) -> dg.UnresolvedAssetJobDefinition:
+    """The rules on what the inventory holds, for every source, apart from the syncs: the judge is slow to load."""
+    names = [(this.key, rule.name) for this in sources for rule in RULES]
+    return dg.define_asset_job(
+        CHECKS_JOB,
+        selection=dg.AssetSelection.checks(*(dg.AssetCheckKey(key, name) for key, name in names)),
+        description="Judges the inventory's rows of every source by its rules.",
     )

@@ -118,8 +118,6 @@ def _first(result: dg.ExecuteInProcessResult) -> tuple[str, ...]:
     """What the first failed step said."""
     for event in result.all_events:
         if event.is_step_failure:
-            data = event.step_failure_data
-            return (
-                data.user_failure_data.description if data.user_failure_data else None or data.error_display_string,
-            )
+            said = event.step_failure_data.user_failure_data
+            return (said.description if said and said.description else event.step_failure_data.error_display_string,)
     return ("the run failed before its first step; see its log in the web UI",)

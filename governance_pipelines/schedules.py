@@ -8,7 +8,7 @@ import dagster as dg
 from cronsim import CronSim
 
 from assets.integrations.metadata import SourceAsset
-from governance_pipelines.jobs import source_job_name
+from governance_pipelines.jobs import CHECKS_JOB, source_job_name
 
 
 def source_schedules(sources: Sequence[SourceAsset]) -> list[dg.ScheduleDefinition]:
@@ -25,6 +25,18 @@ def source_schedules(sources: Sequence[SourceAsset]) -> list[dg.ScheduleDefiniti
         for this in sources
         if this.source.schedule
     ]
+
+
+def checks_schedule() -> dg.ScheduleDefinition:
+    """The inventory's own rules, every morning before people come."""
+    return dg.ScheduleDefinition(
+        name=f"{CHECKS_JOB}_schedule",
+        job_name=CHECKS_JOB,
+        cron_schedule="15 5 * * *",
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Judges what the inventory holds of every source.",
+    )
 
 
 def longest_gap(cron: str) -> timedelta:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from governance.errors import Terminal
 
 if TYPE_CHECKING:
-    from great_expectations.expectations import Expectation
+    from great_expectations.expectations.expectation import Expectation
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from great_expectations.expectations import Expectation
+    from great_expectations.expectations.expectation import Expectation
 
 DATASETS = "SELECT * FROM inventory.datasets WHERE source = '{source}' AND state = 'present'"
 COLUMNS = "SELECT * FROM inventory.columns WHERE source = '{source}'"
@@ -31,31 +31,31 @@ class Rule:
 
 
 def _names_unique() -> "Expectation":
-    from great_expectations.expectations import ExpectCompoundColumnsToBeUnique
+    from great_expectations.expectations.core import ExpectCompoundColumnsToBeUnique
 
     return ExpectCompoundColumnsToBeUnique(column_list=["namespace", "qualified_name"])
 
 
 def _kinds_known() -> "Expectation":
-    from great_expectations.expectations import ExpectColumnValuesToNotBeNull
+    from great_expectations.expectations.core import ExpectColumnValuesToNotBeNull
 
     return ExpectColumnValuesToNotBeNull(column="kind")
 
 
 def _rows_plausible() -> "Expectation":
-    from great_expectations.expectations import ExpectColumnValuesToBeBetween
+    from great_expectations.expectations.core import ExpectColumnValuesToBeBetween
 
     return ExpectColumnValuesToBeBetween(column="row_count", min_value=0)
 
 
 def _types_understood() -> "Expectation":
-    from great_expectations.expectations import ExpectColumnValuesToNotBeInSet
+    from great_expectations.expectations.core import ExpectColumnValuesToNotBeInSet
 
     return ExpectColumnValuesToNotBeInSet(column="type", value_set=["unknown"], mostly=0.99)
 
 
 def _owned() -> "Expectation":
-    from great_expectations.expectations import ExpectColumnValuesToNotBeNull
+    from great_expectations.expectations.core import ExpectColumnValuesToNotBeNull
 
     return ExpectColumnValuesToNotBeNull(column="owner", mostly=0.5)
 
