@@ -117,8 +117,10 @@ class LakeTags:
             if self._keys is not None:
                 return
             try:
-                self._keys = dict(self._all_keys())
-                self._found = self._search() if self._keys else {}
+                keys = dict(self._all_keys())
+                # both or neither: a search that broke off is begun again by the next who asks
+                self._found = self._search(keys) if keys else {}
+                self._keys = keys
             except PermissionDenied as error:
                 self._keys, self._found, self._denied = {}, {}, Reason.of(error)
 
@@ -133,11 +135,11 @@ class LakeTags:
             for pair in page:
                 yield str(pair["TagKey"]), [str(v) for v in pair["TagValues"]]
 
-    def _search(self) -> dict[tuple[str, str], Assigned] | None:
+    def _search(self, keys: dict[str, list[str]]) -> dict[tuple[str, str], Assigned] | None:
         """Every tagged table of the catalog; None where the server cannot search, or not for us."""
         found: dict[tuple[str, str], Assigned] = {}
         try:
-            for key, values in (self._keys or {}).items():
+            for key, values in keys.items():
                 for start in range(0, len(values), 50):
                     for page in pages(
                         "lakeformation:SearchTablesByLFTags", "TableList", self._asker(key, values[start : start + 50])

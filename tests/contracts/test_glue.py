@@ -48,9 +48,10 @@ class TestGlue(ReaderContract):
     page_calls = "AWSGlue.GetTables"
 
     def external_connection(self, url: str) -> dict[str, Any]:
-        """With the default chain's credentials; `lake_formation` where GOVERNANCE_TEST_GLUE_LAKE_FORMATION is 1."""
+        """The default chain; `aws` is AWS itself. LF-tags are read where GOVERNANCE_TEST_GLUE_LAKE_FORMATION is 1."""
         lake_formation = os.environ.get("GOVERNANCE_TEST_GLUE_LAKE_FORMATION") == "1"
-        return {"region": os.environ.get("AWS_REGION", REGION), "endpoint_url": url, "lake_formation": lake_formation}
+        there = None if url == "aws" else url
+        return {"region": os.environ.get("AWS_REGION", REGION), "endpoint_url": there, "lake_formation": lake_formation}
 
 
 @pytest.fixture(scope="module")
@@ -363,6 +364,16 @@ def test_without_the_right_to_search_tags_are_asked_table_by_table(lake: Served)
         assert read_all(reader) == expected
         search = next(p for p in reader.probe() if p.name == "lakeformation:SearchTablesByLFTags")
     assert search.ok and '"lakeformation:SearchTablesByLFTags"' in search.detail
+
+
+def test_a_search_for_tags_that_breaks_off_fails_the_read_and_is_begun_again(lake: Served) -> None:
+    with resource(lake).reader() as reader:
+        expected = read_all(reader)
+    with resource(lake, attempts=1).reader() as reader:
+        lake.face.faults.replace([{"action": "fail", "match": "SearchTablesByLFTags", "after": 1, "times": 1}])
+        with pytest.raises(Unavailable):
+            read_all(reader)
+        assert read_all(reader) == expected
 
 
 def test_threads_that_read_scopes_at_once_read_the_same(lake: Served) -> None:
