@@ -1,16 +1,12 @@
-"""What the company keeps in Snowflake: declarations, the statements that make them, and the account of them."""
+"""What the company keeps in Snowflake: the declarations, and the statements that make them."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import msgspec
 
-from governance.model import Column, Dataset
 from sandbox.company import retail as r
-from sandbox.company.fields import path_part
 from sandbox.snowflake import relations as rel
 from sandbox.snowflake.relations import Col, ForeignKey, Relation, cols, q, text
-from sandbox.snowflake.views import BYTES_A_ROW
 
 _CONTAINERS: tuple[tuple[str, str, str | None, str], ...] = (
     ("RETAIL", "", 'Operational copy of the shop\'s "truth" 🏬', "RETAIL_ADMIN"),
@@ -289,78 +285,3 @@ def _references(scale: int) -> Iterator[tuple[str | None, ...]]:
         for column in one.columns:
             for tag, value in column.tags:
                 yield tag, value, one.database, one.schema, one.name, "COLUMN", column.name, "CLASSIFIED"
-
-
-def account(scale: int) -> Iterator[Dataset]:
-    """The datasets that a correct inventory holds."""
-    tagged = {(db, s): tags for db, s, _, _, tags in containers(scale)}
-    for one in relations(scale):
-        name = rel.dotted(one.database, one.schema, one.name)
-        above = [
-            (one.database, tagged[one.database, ""]),
-            (rel.dotted(one.database, one.schema), tagged[one.database, one.schema]),
-            (name, dict(one.tags)),
-        ]
-        tags = rel.effective(above)
-        for column in one.columns:
-            path = path_part(column.name)
-            tags += rel.effective([*above, (f"{name}.{path}", dict(column.tags))], path)
-        stored = one.kind not in ("view", "materialized_view", "external_table")
-        rows = _row_count(one, scale)
-        yield Dataset(
-            qualified_name=name,
-            kind=one.kind,
-            container=rel.dotted(one.database, one.schema),
-            name=one.name,
-            comment=one.comment,
-            owner=one.owner,
-            owner_kind="role",
-            format="iceberg" if one.kind == "iceberg_table" else None,
-            row_count=rows if stored else None,
-            size_bytes=rows * BYTES_A_ROW if stored else None,
-            properties=_properties(one),
-            columns=tuple(
-                Column(path_part(c.name), n, c.native, c.type, c.nullable, c.comment)
-                for n, c in enumerate(one.columns, 1)
-            ),
-            tags=tuple(sorted(tags, key=lambda t: (t.path, t.kind, t.tag, t.origin))),
-        )
-
-
-def _row_count(one: Relation, scale: int) -> int:
-    """Rows inserted; a dynamic table holds its source's."""
-    if one.kind == "dynamic_table":
-        return next(len(o.rows) for o in _MARTS if o.name == "DAILY_SALES")
-    return len(one.rows)
-
-
-def _properties(one: Relation) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    if one.kind not in ("view", "materialized_view"):
-        found["retention_days"] = 1
-    if one.transient:
-        found["transient"] = True
-    if one.secure:
-        found["secure"] = True
-    if one.cluster_by:
-        found["clustering_key"] = f"LINEAR({', '.join(one.cluster_by)})"
-        found["auto_clustering"] = True
-    if one.select:
-        found["view_text"] = rel.create(one)
-    if one.target_lag:
-        found["target_lag"] = one.target_lag
-    if one.primary_key:
-        found["primary_key"] = {"name": f"PK_{one.name}", "columns": list(one.primary_key)}
-    if one.unique:
-        found["unique_keys"] = [{"name": f"UQ_{one.name}", "columns": list(one.unique)}]
-    if one.foreign_keys:
-        found["foreign_keys"] = [
-            {
-                "name": k.name,
-                "columns": list(k.columns),
-                "references": rel.dotted(*k.to),
-                "referenced_columns": list(k.to_columns),
-            }
-            for k in one.foreign_keys
-        ]
-    return found

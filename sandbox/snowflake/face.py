@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 from governance.model import Dataset
 from sandbox import serving
 from sandbox.faults import Rule
-from sandbox.snowflake import estate
+from sandbox.snowflake import account, estate
 from sandbox.snowflake.logins import ACCOUNT, READER, USER, Logins
 
 
@@ -92,4 +92,4 @@ class Face(serving.Face):
 
     def account(self) -> Iterator[Dataset]:
         """From the declarations."""
-        return estate.account(self.company.scale)
+        return account.account(self.company.scale)

@@ -59,6 +59,10 @@ class Server:
         paths = {route.path for route in ours}
         return Starlette(routes=[*ours, *(route for route in routes if route.path not in paths)])
 
+    def end_sessions(self) -> None:
+        """Forgets every session: clients must log in again."""
+        self._sessions.clear()
+
     async def _login(self, request: Request) -> Response:
         data = session_parameters(_plain(request, await request.body()))
         role = request.query_params.get("roleName")
