@@ -7,7 +7,6 @@ INFORMATION_SCHEMA), the columns of keys, and the text of materialized views and
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TypeVar
 
 from resources.snowflake.client import Client, Row
@@ -16,8 +15,8 @@ from resources.snowflake.client_errors import TooMuchData
 T = TypeVar("T")
 
 SHOW_CAP = 10_000
-_ALPHABET = [chr(c) for c in range(0x20, 0x7F)]
-_BEYOND = "\x7f"
+_NEXT = [chr(c) for c in range(0x20, 0x80)]
+"""The bounds between cells: printable ASCII, and the first character beyond."""
 _LONGEST_NAME = 255
 
 
@@ -30,26 +29,38 @@ def quoted(*parts: str) -> str:
 class Span:
     """The table names from `low` up to, not including, `high`; None is open.
 
-    `stem` is what all of them begin with, None where the span is not to be divided.
+    All of them begin with `stem`, unless that is empty. What may follow is divided into cells: the stem alone, one
+    for each printable character of ASCII, and everything beyond; `first` to `end` are the span's.
     """
 
     low: str | None = None
     high: str | None = None
-    stem: str | None = ""
+    stem: str = ""
+    first: int = 0
+    end: int = len(_NEXT) + 1
 
     def parts(self) -> list["Span"]:
-        """Smaller spans that are this one together, in order; empty where it cannot be divided."""
-        if self.stem is None or len(self.stem) >= _LONGEST_NAME:
+        """Two smaller spans that are this one together, in order; none where it cannot be divided."""
+        if self.end - self.first > 1:
+            middle = (self.first + self.end) // 2
+            bound = self.stem + _NEXT[middle - 1]
+            return [
+                Span(self.low, bound, self.stem, self.first, middle),
+                Span(bound, self.high, self.stem, middle, self.end),
+            ]
+        if not 1 <= self.first < len(_NEXT) or len(self.stem) >= _LONGEST_NAME:
             return []
-        stem = self.stem
-        bounds = [stem + c for c in _ALPHABET]
-        inner = [Span(low, high, low) for low, high in pairwise([*bounds, stem + _BEYOND])]
-        return [Span(self.low, bounds[0], None), *inner, Span(stem + _BEYOND, self.high, None)]
+        return Span(self.low, self.high, self.stem + _NEXT[self.first - 1]).parts()
 
     def where(self) -> tuple[str, list[str]]:
         """Conditions on TABLE_NAME, and their values."""
         bounds = [(f" AND TABLE_NAME {sign} ?", v) for sign, v in ((">=", self.low), ("<", self.high)) if v is not None]
         return "".join(text for text, _ in bounds), [value for _, value in bounds]
+
+
+def current_role(client: Client) -> str:
+    """The role in force, for the grants that a remedy names."""
+    return str(client.rows("session", "SELECT CURRENT_ROLE() AS ROLE")[0]["role"] or "<role>")
 
 
 def databases(client: Client) -> Iterator[Row]:
@@ -84,7 +95,7 @@ def tables(client: Client, database: str, schema: str, span: Span) -> Iterator[l
         "TABLES",
         f"SELECT * FROM {quoted(database)}.INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA = ?{more} ORDER BY TABLE_NAME",
         [schema, *values],
-        size=500,
+        size=200,
     )
 
 
@@ -98,6 +109,7 @@ def columns(client: Client, database: str, schema: str, span: Span) -> Iterator[
         f' COMMENT AS "comment" FROM {quoted(database)}.INFORMATION_SCHEMA.COLUMNS'
         f" WHERE TABLE_SCHEMA = ?{more} ORDER BY TABLE_NAME, ORDINAL_POSITION",
         [schema, *values],
+        size=2_000,
     )
 
 
@@ -109,7 +121,7 @@ def views(client: Client, database: str, schema: str, span: Span) -> Iterator[li
         f"SELECT TABLE_NAME, VIEW_DEFINITION, IS_SECURE FROM {quoted(database)}.INFORMATION_SCHEMA.VIEWS"
         f" WHERE TABLE_SCHEMA = ?{more} ORDER BY TABLE_NAME",
         [schema, *values],
-        size=500,
+        size=200,
     )
 
 

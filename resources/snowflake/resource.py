@@ -50,7 +50,7 @@ class SnowflakeResource(SourceResource):
             **{name: value for name, value in address.items() if value is not None},
             **self._credentials(),
         }
-        return SnowflakeReader(Client(options, self.policy), self.role or "", tuple(self.databases))
+        return SnowflakeReader(Client(options, self.policy), tuple(self.databases))
 
     def _credentials(self) -> dict[str, Any]:
         given = [n for n in ("password", "private_key", "token") if getattr(self, n) is not None]
@@ -83,9 +83,9 @@ class SnowflakeResource(SourceResource):
 class SnowflakeReader(Reader):
     """Reads one account. The scope is a schema, named `DATABASE.SCHEMA`."""
 
-    def __init__(self, client: "Client", role: str, databases: tuple[str, ...]) -> None:
+    def __init__(self, client: "Client", databases: tuple[str, ...]) -> None:
         self.client, self.meter = client, client.caller.meter
-        self._role, self._databases = role, databases
+        self._databases = databases
 
     def close(self) -> None:
         """Ends the sessions."""
@@ -95,7 +95,7 @@ class SnowflakeReader(Reader):
         """Login, role, warehouse, each database, and ACCOUNT_USAGE."""
         from resources.snowflake.resource_probe import probes
 
-        yield from probes(self.client, self._role, self._databases)
+        yield from probes(self.client, self._databases)
 
     def scopes(self, names: NameFilter) -> ScopeListing:
         """The schemas of every database that the role sees, but for Snowflake's own."""
@@ -128,9 +128,10 @@ class SnowflakeReader(Reader):
         )
 
     def _usage(self, database: str) -> str:
+        from resources.snowflake.client_queries import current_role
         from resources.snowflake.resource_probe import usage_grants
 
-        return usage_grants(database, self._role or "<role>")
+        return usage_grants(database, current_role(self.client))
 
     def _unseen(self, database: str | None) -> Reason:
         what = f"the database {database} is not there, or hidden from the role" if database else "no database is seen"
@@ -143,7 +144,7 @@ class SnowflakeReader(Reader):
         from resources.snowflake.resource_scope import ScopeReading
 
         database, schema = _parts(scope)
-        yield from ScopeReading(self.client, database, schema, self._role or "<role>").pages()
+        yield from ScopeReading(self.client, database, schema).pages()
 
     def presence(self, scope: Scope) -> Presence:
         """Absent only where ACCOUNT_USAGE has seen the schema dropped: what is hidden from a role looks the same."""

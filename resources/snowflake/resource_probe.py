@@ -28,7 +28,7 @@ def usage_grants(database: str, role: str) -> str:
     )
 
 
-def probes(client: Client, role: str, databases: Sequence[str]) -> Iterator[Probe]:
+def probes(client: Client, databases: Sequence[str]) -> Iterator[Probe]:
     """Login, role, warehouse, each database, ACCOUNT_USAGE. Nothing else makes sense without a login."""
     try:
         session = client.rows("session", "SELECT CURRENT_ROLE() AS ROLE, CURRENT_WAREHOUSE() AS WAREHOUSE")[0]
@@ -36,7 +36,7 @@ def probes(client: Client, role: str, databases: Sequence[str]) -> Iterator[Prob
         yield Probe("login", False, error.message, remedy=error.remedy)
         return
     yield Probe("login", True)
-    current = str(session["role"] or role or "<role>")
+    current = str(session["role"] or "<role>")
     yield Probe("role", bool(session["role"]), current, "" if session["role"] else "a role", "set `role`")
     yield _warehouse(session["warehouse"], current)
     yield from _databases(client, current, databases)

@@ -13,7 +13,7 @@ from resources.snowflake import client_queries as queries
 from resources.snowflake import translate, translate_tags
 from resources.snowflake.client import Client, Row
 
-PAGE = 500
+PAGE = 200
 _SHOWN_KEYS = {"PRIMARY KEY": "PRIMARY", "UNIQUE": "UNIQUE", "FOREIGN KEY": "IMPORTED"}
 _SHOWN_TEXTS = {"materialized_view": "MATERIALIZED VIEWS", "dynamic_table": "DYNAMIC TABLES"}
 
@@ -53,8 +53,8 @@ class Ordered:
 class ScopeReading:
     """The reading of one schema."""
 
-    def __init__(self, client: Client, database: str, schema: str, role: str) -> None:
-        self.client, self.database, self.schema, self.role = client, database, schema, role
+    def __init__(self, client: Client, database: str, schema: str) -> None:
+        self.client, self.database, self.schema = client, database, schema
         self._columns = Ordered(self._rows(queries.columns), "table_name")
         self._views = Ordered(self._rows(queries.views), "table_name")
         self._shown: dict[str, dict[str, Row]] = {}
@@ -83,7 +83,7 @@ class ScopeReading:
                 platform=translate.PLATFORM,
                 operation="snowflake:SCHEMATA",
                 remedy=f"GRANT USAGE ON SCHEMA {queries.quoted(self.database, self.schema)}"
-                f" TO ROLE {queries.quoted(self.role)}",
+                f" TO ROLE {queries.quoted(queries.current_role(self.client))}",
             )
         own = self._open_tags()
         self._read_keys()
@@ -138,7 +138,7 @@ class ScopeReading:
         try:
             portions = queries.tag_references(self.client, self.database, self.schema)
         except PermissionDenied as error:
-            remedy = tag_grants(self.role)
+            remedy = tag_grants(queries.current_role(self.client))
             message = f"tags were not read: {error.message}"
             self._reasons.append(Reason(error.code, message, error.operation, remedy))
             return ()
