@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from governance.errors import ConfigurationError
 from governance.estate import Estate, Source, load_estate
@@ -245,4 +245,6 @@ def _shown(path: Path) -> str:
 def _beside(url: str) -> str:
     """The same server with `_dagster` behind the database's name, in the form that Dagster's driver takes."""
     parts = urlsplit(url)
-    return urlunsplit(parts._replace(scheme="postgresql", path=f"{parts.path or '/postgres'}_dagster"))
+    query = f"?{parts.query}" if parts.query else ""
+    # not urlunsplit: it takes the empty host of a socket's URL away
+    return f"postgresql://{parts.netloc}{parts.path.rstrip('/') or '/postgres'}_dagster{query}"

@@ -4,7 +4,7 @@ Imports of everything heavy wait until a command runs, so that `governance --hel
 """
 
 import sys
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
@@ -218,7 +218,14 @@ def _show_warnings_plainly() -> None:
     """A warning of ours is one line; those of libraries are for their authors."""
     import warnings
 
-    def show(message: Warning | str, category: type[Warning], *_: object) -> None:
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
         typer.secho(f"warning: {message}", fg="yellow", err=True)
 
     warnings.simplefilter("ignore")

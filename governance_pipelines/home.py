@@ -4,6 +4,7 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from governance.errors import ConfigurationError
 from governance_pipelines.bindings import CHECKOUT, Installation
@@ -53,6 +54,7 @@ def prepare_database(installation: Installation) -> str:
     Raises:
         GovernanceError: it cannot be reached, or may not be changed.
     """
+    from resources.inventory.address import plain_url
     from resources.inventory.migrations import migrate
     from resources.inventory.server import ensure_database, ensure_server
 
@@ -61,8 +63,14 @@ def prepare_database(installation: Installation) -> str:
         ensure_database(base, "dagster")
         migrate(ensure_database(base, "governance"))
         return f"embedded, in {installation.home}"
+    if installation.settings.dagster.database_url is None:
+        ensure_database(plain_url(installation.database_url), _name(installation.dagster_database_url))
     migrate(installation.inventory_url)
     return "the server of GOVERNANCE_DATABASE_URL"
+
+
+def _name(url: str) -> str:
+    return urlsplit(url).path.lstrip("/")
 
 
 def prepare(installation: Installation) -> None:

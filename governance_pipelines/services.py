@@ -1,5 +1,6 @@
 """What `governance up` keeps running: code server, web server and daemon, each a process of its own."""
 
+import hashlib
 import json
 import socket
 import sys
@@ -26,7 +27,8 @@ _PORTS_TRIED = 100
 
 _READY = """{
   workspaceOrError { ... on Workspace { locationEntries {
-    name loadStatus locationOrLoadError { __typename ... on PythonError { message } }
+    name loadStatus
+    locationOrLoadError { __typename ... on PythonError { message errorChain { error { message } } } }
   } } }
   instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } }
 }"""
@@ -43,8 +45,8 @@ def start_services(installation: Installation, port: int | None) -> tuple[list[R
         The records of all three, and the names of those that ran already.
     """
     home = installation.home
-    if _started_with(home) not in ({}, installation.environment()):
-        # another estate or database than before: the old processes would go on with the old one
+    if _serves(home) != _identity(installation):
+        # another estate, database or setting than before, or never ready: the old processes would stay as they are
         stop_services(home)
     already = [name for name in (CODE, WEB, DAEMON) if processes.running(home, name)]
     code = processes.running(home, CODE) or _start_code_server(installation)
@@ -54,8 +56,6 @@ def start_services(installation: Installation, port: int | None) -> tuple[list[R
         processes.running(home, WEB) or _start_web_server(installation, port),
         processes.running(home, DAEMON) or _start_daemon(installation),
     ]
-    (home / "run" / "environment.json").write_text(json.dumps(installation.environment()), encoding="utf-8")
-    (home / "run" / "environment.json").chmod(0o600)
     return records, already
 
 
@@ -72,24 +72,25 @@ def web_address(home: Path) -> str | None:
     return f"http://{_started_host(home)}:{record.port}"
 
 
-def wait_until_ready(home: Path, records: list[Record], tell: Callable[[str], None]) -> None:
+def wait_until_ready(installation: Installation, records: list[Record], tell: Callable[[str], None]) -> None:
     """Waits for the location to be loaded and the daemon to be alive.
 
     Args:
-        home: the state directory.
+        installation: whose services they are.
         records: of the processes that must stay alive meanwhile.
         tell: is told in words what is still waited for.
 
     Raises:
         Unavailable: a process ended, the location does not load, or it takes too long.
     """
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    home, deadline = installation.home, time.monotonic() + PATIENCE_SECONDS
     url = f"{web_address(home)}/graphql"
     while True:
         for record in records:
             _must_be_alive(record)
         waiting = _waiting_for(url)
         if not waiting:
+            _serving(home).write_text(_identity(installation), encoding="utf-8")
             return
         tell(waiting)
         if time.monotonic() > deadline:
@@ -111,10 +112,12 @@ def _waiting_for(url: str) -> str:
         problem = entry["locationOrLoadError"]
         if entry["name"] == LOCATION and entry["loadStatus"] == "LOADED" and problem:
             if problem["__typename"] == "PythonError":
+                # the innermost says what is wrong, the outer ones only that something is
+                causes = [link["error"]["message"] for link in problem["errorChain"]] or [problem["message"]]
                 raise Unavailable(
-                    f"the code location does not load: {problem['message'].strip()}",
+                    f"the code location does not load: {causes[-1].strip()}",
                     platform="dagster",
-                    remedy="correct it, then `governance down` and `governance up`",
+                    remedy="correct it, then `governance up` once more",
                 )
             return _sick_daemons(data["instance"]["daemonHealth"]["allDaemonStatuses"])
     return "the code location"
@@ -221,14 +224,22 @@ def _last_port(home: Path, name: str) -> int:
     return record.port if record else 0
 
 
-def _started_with(home: Path) -> dict[str, str]:
-    if not any(processes.running(home, name) for name in SERVICES):
-        return {}
+def _identity(installation: Installation) -> str:
+    """A digest of all that the services read when they start; the variables may hold passwords."""
+    known = {k: v for k, v in installation.service_environment().items() if k.startswith(("GOVERNANCE_", "DAGSTER_"))}
+    estate = installation.estate_path.read_bytes() if installation.estate_path.exists() else b""
+    return hashlib.sha256(json.dumps(known, sort_keys=True).encode() + estate).hexdigest()
+
+
+def _serves(home: Path) -> str:
     try:
-        value = json.loads((home / "run" / "environment.json").read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
-        return {}
-    return dict(value)
+        return _serving(home).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
+
+
+def _serving(home: Path) -> Path:
+    return home / "run" / "serving"
 
 
 def _started_host(home: Path) -> str:

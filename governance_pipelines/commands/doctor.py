@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING, Any, LiteralString
 
 from rich.console import Console
 from rich.markup import escape
@@ -15,6 +16,9 @@ from governance.estate import Source
 from governance.listing import Probe
 from governance_pipelines.bindings import Installation, installation
 from governance_pipelines.display import console
+
+if TYPE_CHECKING:
+    import psycopg
 
 _HASTE = {"attempts": 2, "deadline_seconds": 30.0, "connect_timeout_seconds": 5.0}
 """A person waits: an unreachable host is not tried for minutes."""
@@ -57,12 +61,58 @@ def _settings(here: Installation) -> Iterator[Probe]:
 
 
 def _database(here: Installation) -> Iterator[Probe]:
+    from resources.inventory.database import Inventory
     from resources.inventory.server import server_running
 
     if here.database_url is None and not server_running(here.home):
         yield Probe("server", False, "the embedded PostgreSQL does not run", remedy="start it with `governance up`")
         return
-    yield from here.inventory_resource().probe()
+    with Inventory(here.inventory_url, pool_size=1) as inventory, inventory.connection() as conn:
+        version, user, database = _row(
+            conn, "SELECT current_setting('server_version'), current_user, current_database()"
+        )
+        yield Probe("reachable", True, f"PostgreSQL {version}, database {database}, as {user}")
+        yield from _schema(conn)
+        yield from _reader_role(conn, user)
+    with Inventory(here.dagster_database_url, pool_size=1) as storage, storage.connection() as conn:
+        (database,) = _row(conn, "SELECT current_database()")
+        yield Probe("dagster storage", True, f"database {database}")
+
+
+def _schema(conn: "psycopg.Connection") -> Iterator[Probe]:
+    """Whether the inventory's schema is the one that this release knows."""
+    from alembic.script import ScriptDirectory
+
+    from resources.inventory.migrations import FOLDER
+
+    head = ScriptDirectory(str(FOLDER)).get_current_head()
+    (table,) = _row(conn, "SELECT to_regclass('inventory.schema_version')::text")
+    at = _row(conn, "SELECT max(version_num) FROM inventory.schema_version")[0] if table else None
+    fix = "" if at == head else "bring it up to date with `governance up --no-sync`"
+    yield Probe(
+        "schema", at == head, f"version {at}, this release knows {head}" if fix else f"version {at}", remedy=fix
+    )
+
+
+def _reader_role(conn: "psycopg.Connection", user: str) -> Iterator[Probe]:
+    """The role of analysts, and our own right to write."""
+    (there,) = _row(conn, "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = 'governance_reader')")
+    yield Probe(
+        "reader role",
+        there,
+        "governance_reader; grant it to who may read" if there else "",
+        missing="" if there else "role governance_reader",
+        remedy="" if there else "CREATE ROLE governance_reader NOLOGIN; then `governance up --no-sync`",
+    )
+    (may,) = _row(conn, "SELECT coalesce(has_schema_privilege(to_regnamespace('inventory'), 'CREATE, USAGE'), false)")
+    fix = "" if may else f'GRANT CREATE, USAGE ON SCHEMA inventory TO "{user}"'
+    yield Probe("privileges", may, "may write" if may else "", missing="" if may else "CREATE, USAGE", remedy=fix)
+
+
+def _row(conn: "psycopg.Connection", query: LiteralString) -> tuple[Any, ...]:
+    row = conn.execute(query).fetchone()
+    assert row is not None
+    return row
 
 
 def _source(here: Installation, source: Source) -> Iterator[Probe]:

@@ -21,6 +21,7 @@ from governance_pipelines.sandbox_service import (
 def run_up(scale: int | None, seed: int | None, platforms: Sequence[str], real_atlas: bool) -> int:
     """Starts the servers and waits until they are full."""
     out, here = console(), installation()
+    _must_exist(platforms)
     with only_one(here.home):
         prepare_home(here)
         with step(out, "Sandbox") as this:
@@ -28,6 +29,15 @@ def run_up(scale: int | None, seed: int | None, platforms: Sequence[str], real_a
             this.detail = described(here, already)
     out.print(f"Its estate: {sandbox_estate(here.home)}", markup=False)
     return 0
+
+
+def _must_exist(platforms: Sequence[str]) -> None:
+    from sandbox.serving import Company, faces
+
+    try:
+        faces(Company(), platforms)
+    except ValueError as error:
+        raise ConfigurationError(str(error), platform="sandbox", operation="--platform") from error
 
 
 def described(here: Installation, already: bool) -> str:

@@ -64,7 +64,7 @@ def _start(here: Installation, out: Console, port: int | None, wish: Wish) -> li
     with step(out, "Dagster") as this:
         this.tell("starting")
         records, running = start_services(here, port)
-        wait_until_ready(here.home, records, this.tell)
+        wait_until_ready(here, records, this.tell)
         this.detail = "web UI, daemon and code server"
         if running:
             this.detail += (

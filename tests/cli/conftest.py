@@ -7,7 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
+
+from governance_pipelines.bindings import SERVICE_OF
 
 GOVERNANCE = Path(sys.executable).parent / "governance"
 
@@ -38,6 +41,19 @@ class CommandLine:
 
 def clean_environment() -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if not k.startswith(("GOVERNANCE_", "DAGSTER_"))}
+
+
+def left_of(home: Path) -> list[str]:
+    """Command lines of the processes that still belong to this state directory."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            ours = process.environ().get(SERVICE_OF) == str(home) or str(home) in " ".join(process.cmdline())
+            if ours and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(" ".join(process.cmdline()))
+        except psutil.Error:
+            continue
+    return found
 
 
 @pytest.fixture
