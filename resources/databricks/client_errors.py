@@ -93,7 +93,8 @@ def classify_transport(error: Exception, operation: str) -> GovernanceError:
         )
     if isinstance(error, requests.exceptions.ReadTimeout):
         return DeadlineExceeded(f"no answer in time: {_short(error)}", platform=PLATFORM, operation=operation)
-    if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
+    # what requests finds wrong with an address is a ValueError too
+    if isinstance(error, requests.exceptions.RequestException) and isinstance(error, ValueError):
         return ConfigurationError(
             f"the address cannot be used: {_short(error)}", platform=PLATFORM, operation=operation
         )

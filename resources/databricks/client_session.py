@@ -210,6 +210,8 @@ class Workspace:
         self._answer.last = Answer(response.status_code, response.headers.get("content-type", ""))
 
     def _opened(self) -> ApiClient:
+        # the SDK looks its fields up once, in the class that is asked first: in ours it would find none
+        Config.attributes()
         config = IsolatedConfig(
             host=self.connection.host,
             credentials_strategy=self._auth,

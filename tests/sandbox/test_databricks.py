@@ -1,7 +1,7 @@
 """The Databricks stand-in against the published description of the open-source Unity Catalog API.
 
 Every answer of the operations that the description has must validate against its schema. Where Databricks' own service
-differs on purpose, `DIFFERENCES` says how, and the stand-in follows Databricks. What serves the data itself is not there:
+differs on purpose, `DIFFERENCES` says how, and the stand-in follows Databricks. What serves the data itself is absent:
 credentials, external locations, staging tables, commits.
 """
 
