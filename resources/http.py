@@ -126,10 +126,10 @@ class RestSession(requests.Session):
         where: dict[str, Any] = {"platform": self.platform, "operation": operation}
         match error:
             case requests.exceptions.SSLError():
-                remedy = "give the authority's certificate file as verify_tls, or correct the server's certificate"
+                remedy = "give the authority's certificate file as ca_bundle, or correct the server's certificate"
                 return TlsError(f"the server's certificate is not to be trusted: {what}", remedy=remedy, **where)
             case OSError() if _about_a_file(error):
-                return ConfigurationError(f"a TLS file cannot be read: {what}", remedy="correct verify_tls", **where)
+                return ConfigurationError(f"a TLS file cannot be read: {what}", remedy="correct ca_bundle", **where)
             case requests.exceptions.ConnectTimeout():
                 return Unavailable(f"no connection: {what}", remedy=_REACH, **where)
             case requests.exceptions.Timeout() | _TooSlow():

@@ -31,13 +31,15 @@ class Engine:
     Args:
         cap: how many hits one search can reach.
         models: the type definitions loaded at the start.
+        strict_parts: refuse a new part that does not name its whole, as Apache Atlas does.
 
     Attributes:
         hidden: which entities searches leave out; a face sets it to lose things on request.
         lock: held by every method; a face that looks into `state` itself holds it too.
     """
 
-    def __init__(self, *, cap: int = 10_000, models: Iterable[Json] = (STANDARD,)) -> None:
+    def __init__(self, *, cap: int = 10_000, models: Iterable[Json] = (STANDARD,), strict_parts: bool = False) -> None:
+        self.strict_parts = strict_parts
         self.lock = threading.RLock()
         self.types = TypeSystem()
         for model in models:
@@ -92,7 +94,7 @@ class Engine:
         if any(not e for e in entities):
             raise errors.invalid_parameters("found null entity")
         with self.lock:
-            mutation = Mutation(self.state, user)
+            mutation = Mutation(self.state, user, strict_parts=self.strict_parts)
             mutation.upsert(entities, given.get("referredEntities") or {})
             return self._response(mutation.done)
 

@@ -28,7 +28,7 @@ class Face(AnyFace):
 
     def __init__(self, company: Company, *, cap: int = 10_000) -> None:
         super().__init__(company)
-        self.engine = Engine(cap=cap)
+        self.engine = Engine(cap=cap, strict_parts=True)
         self.engine.hidden = lambda entity: self.faults.lost(entity.type_name)
 
     def app(self) -> ASGIApp:

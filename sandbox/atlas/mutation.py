@@ -24,8 +24,8 @@ class Changes(msgspec.Struct):
 class Mutation:
     """One request's changes to the state. The rules are Atlas 2.1's, soft deletion included."""
 
-    def __init__(self, state: State, user: str) -> None:
-        self.state, self.user = state, user
+    def __init__(self, state: State, user: str, *, strict_parts: bool = False) -> None:
+        self.state, self.user, self.strict_parts = state, user, strict_parts
         self.done = Changes()
         self._placeholders = 0
 
@@ -67,7 +67,19 @@ class Mutation:
         attributes = entity.get("attributes") or {}
         existing = self._existing(entity)
         values.plain(types, type_name, attributes, self._plain_names(type_name), whole=existing is None)
-        self._check_references(type_name, {**attributes, **(entity.get("relationshipAttributes") or {})}, everything)
+        everything_given = {**attributes, **(entity.get("relationshipAttributes") or {})}
+        if existing is None and self.strict_parts:
+            self._check_whole(type_name, everything_given)
+        self._check_references(type_name, everything_given, everything)
+
+    def _check_whole(self, type_name: str, given: Json) -> None:
+        """A part must say what it is a part of, though the whole names it too."""
+        for part in self.state.types.all_ends(type_name):
+            if not part.owned or part.many or given.get(part.name):
+                continue
+            raise errors.invalid_value(
+                f"{type_name}.{part.name}: mandatory attribute value missing in type {type_name}"
+            )
 
     def _existing(self, entity: Json) -> Entity | None:
         guid = str(entity.get("guid") or "")

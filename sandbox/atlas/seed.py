@@ -13,6 +13,14 @@ from sandbox.company.fields import Field, Plain, hive
 Json = dict[str, Any]
 
 _TIMEOUT = 120
+_BACK = {
+    ("hive_table", "columns"): ("table", "hive_table_columns"),
+    ("hive_table", "partitionKeys"): ("table", "hive_table_partitionkeys"),
+    ("rdbms_table", "columns"): ("table", "rdbms_table_columns"),
+    ("retail_feature_table", "feature_columns"): ("feature_table", "retail_feature_table_features"),
+}
+"""A column's own reference to its table, which Atlas' models demand, by the table's type and attribute."""
+
 _TOGETHER = 10
 """Assets in one request; a real server creates about 100 entities a second."""
 
@@ -106,7 +114,7 @@ class Seeder:
         if asset.parent:
             references["db"] = self._reference(asset.parent)
         if asset.storage:
-            sd = {"qualifiedName": f"{asset.qualified_name}_storage", **asset.storage}
+            sd = {"qualifiedName": f"{asset.qualified_name}_storage", "table": _pointer(entity), **asset.storage}
             entities.append({"typeName": "hive_storagedesc", "guid": f"-{len(entities) + 1}", "attributes": sd})
             references["sd"] = _pointer(entities[-1])
         for name, fields in _parts(asset).items():
@@ -114,6 +122,8 @@ class Seeder:
             for position, field in enumerate(fields):
                 entities.append(_column(asset, field, position, f"-{len(entities) + 1}"))
                 references[name].append(_pointer(entities[-1]))
+                back, relationship = _BACK[asset.type_name, name]
+                entities[-1]["relationshipAttributes"] = {back: {**_pointer(entity), "relationshipType": relationship}}
         entity["relationshipAttributes"] = references
 
     def _flows(self, flows: Iterable[Flow]) -> None:

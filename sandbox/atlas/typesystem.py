@@ -56,6 +56,8 @@ class End(msgspec.Struct, frozen=True):
     many: bool
     owner: bool
     """Whether this end contains the other and takes it along when it is deleted."""
+    owned: bool
+    """Whether the other end contains this one in that way."""
     legacy: bool
     """Whether Atlas also shows it among the plain attributes."""
 
@@ -313,5 +315,6 @@ def _end(definition: Def, number: int) -> End:
         other_type=other["type"],
         many=this["cardinality"] != "SINGLE",
         owner=this["isContainer"] and definition["relationshipCategory"] == "COMPOSITION",
+        owned=other["isContainer"] and definition["relationshipCategory"] == "COMPOSITION",
         legacy=this["isLegacyAttribute"],
     )

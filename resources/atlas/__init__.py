@@ -1,0 +1,1 @@
+"""Apache Atlas: every subtype of DataSet that its type system knows."""

@@ -1,0 +1,207 @@
+"""Calls Apache Atlas with its own SDK, and reads its scopes.
+
+The SDK's models drop every field they do not know, and its errors keep neither status nor headers. So its calls are
+made through `call_api` with the answer's plain JSON, over a session that raises by status before the SDK looks.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from apache_atlas.client.base_client import AtlasClient
+from apache_atlas.client.discovery import DiscoveryClient
+from apache_atlas.client.entity import EntityClient
+from apache_atlas.client.typedef import TypeDefClient
+from apache_atlas.exceptions import AtlasServiceException
+from apache_atlas.utils import API, BASE_URI, HTTPMethod, HTTPStatus
+
+from governance.errors import DeadlineExceeded, GovernanceError, NotFound, Unavailable
+from resources.atlas.translate_types import TypeModel
+from resources.calls import Caller, CallPolicy
+from resources.http import Batches, RestSession
+from resources.http_errors import Oversized
+
+Json = Mapping[str, Any]
+
+MOST_HITS = 10_000
+"""How many hits one search of Atlas can reach (`atlas.search.maxlimit`)."""
+
+_TOGETHER = 100
+_CREATED, _MODIFIED = "__timestamp", "__modificationTimestamp"
+_VERSION = API(BASE_URI + "admin/version", HTTPMethod.GET, HTTPStatus.OK)
+_NONE: Json = {}
+
+
+class Atlas:
+    """One server.
+
+    Args:
+        url: its address without `/api/atlas`; a path in front, as a gateway has one, is kept.
+        session: signs, bounds and classifies.
+        policy: retries.
+        page_size: hits of one search page.
+    """
+
+    def __init__(self, url: str, session: RestSession, policy: CallPolicy, page_size: int) -> None:
+        self.sdk = AtlasClient(url, session.auth)
+        self.sdk.session = session
+        # the SDK joins addresses as a browser does: without the slash a gateway's path is lost
+        self.sdk.host = url.rstrip("/") + "/"
+        self.session = session
+        self.caller = Caller("atlas", self._classify, policy)
+        self.page_size = min(page_size, MOST_HITS)
+        self.batches = Batches(_TOGETHER)
+
+    def _classify(self, error: Exception, operation: str) -> GovernanceError | None:
+        if not isinstance(error, AtlasServiceException):
+            return None
+        return Unavailable(
+            f"the answer is not what Atlas answers: {self.session.redacted(str(error))[:300]}",
+            platform="atlas",
+            operation=operation,
+            remedy="check that the address is Atlas itself and not a log-in page",
+        )
+
+    def _call(self, operation: str, api: Any, params: Any = None, body: Any = None) -> Any:
+        return self.caller(operation, lambda: self.sdk.call_api(api, dict, params, body))
+
+    # --- types ---
+
+    def version(self) -> Json:
+        """Name and version of the server; anyone who may log in may ask."""
+        return self._call("atlas:version", _VERSION) or _NONE
+
+    @cached_property
+    def types(self) -> TypeModel:
+        """The server's type system, read once."""
+        return TypeModel(self._call("atlas:typedefs", TypeDefClient.GET_ALL_TYPE_DEFS) or _NONE)
+
+    def has_type(self, name: str) -> bool:
+        """Whether an entity type of this name exists."""
+        api = API(TypeDefClient.GET_BY_NAME_TEMPLATE, HTTPMethod.GET, HTTPStatus.OK)
+        try:
+            self._call("atlas:entitydef", api.format_path({"path_type": "entitydef", "name": name}))
+        except NotFound:
+            return False
+        return True
+
+    # --- search ---
+
+    def _search(self, parameters: Json) -> Json:
+        return self._call("atlas:search", DiscoveryClient.FACETED_SEARCH, None, parameters) or _NONE
+
+    def headers(self, type_name: str) -> Iterator[list[Json]]:
+        """The headers of a type's own entities that are not deleted, page by page, oldest first.
+
+        A page starts at the creation time where the last one ended and not at an offset: so no search goes past the
+        10,000 hits that Atlas gives, and an entity deleted meanwhile moves no other one out of sight.
+
+        Raises:
+            Oversized: more entities than one search can reach were created in the same millisecond.
+        """
+        low, offset, seen = 0, 0, set[str]()
+        while True:
+            limit = min(self.page_size, MOST_HITS - offset)
+            if limit <= 0:
+                raise Oversized(
+                    f"more than {MOST_HITS} {type_name} were created in the same millisecond, Atlas shows no more",
+                    platform="atlas",
+                    operation="atlas:search",
+                    remedy="raise atlas.search.maxlimit on the server",
+                )
+            answer = self._search(_page(type_name, low, offset, limit))
+            hits: list[Json] = answer.get("entities") or []
+            fresh = [h for h in hits if str(h.get("guid")) not in seen]
+            if fresh:
+                yield fresh
+            if not hits or (not fresh and len(hits) < limit) or _is_all(answer, offset + len(hits)):
+                return
+            last = max(_created(h) for h in hits)
+            if last > low:
+                low, offset = last, 0
+                seen = {str(h.get("guid")) for h in hits if _created(h) == last}
+            else:
+                offset += len(hits)
+                seen |= {str(h.get("guid")) for h in hits}
+
+    def change_token(self, type_name: str) -> str:
+        """How many entities a type has and when the last one was changed, the deleted ones too."""
+        answer = self._search(
+            {
+                "typeName": type_name,
+                "includeSubTypes": False,
+                "attributes": [_MODIFIED],
+                "sortBy": _MODIFIED,
+                "sortOrder": "DESCENDING",
+                "limit": 1,
+            }
+        )
+        newest = [(h.get("attributes") or _NONE).get(_MODIFIED) for h in answer.get("entities") or ()]
+        return f"{answer.get('approximateCount', 0)}:{newest[0] if newest else 0}"
+
+    # --- entities ---
+
+    def entities(self, guids: Sequence[str], *, names_only: bool = False) -> Iterator[Json]:
+        """The answers of bulk gets over all these entities: `entities` and `referredEntities`.
+
+        One that has been purged meanwhile is left out.
+
+        Args:
+            guids: whose.
+            names_only: without relationships and parts.
+        """
+        for answers in self.batches.fetch(guids, lambda some: self._bulk(some, names_only)):
+            yield from answers
+
+    def _bulk(self, guids: Sequence[str], names_only: bool) -> list[Json]:
+        params = {
+            "guid": list(guids),
+            "minExtInfo": str(names_only).lower(),
+            "ignoreRelationships": str(names_only).lower(),
+        }
+        try:
+            return [self.caller("atlas:entity/bulk", lambda: self._get_bulk(params))]
+        except NotFound:
+            # one unknown guid fails the whole call
+            if len(guids) == 1:
+                return []
+            half = len(guids) // 2
+            return [*self._bulk(guids[:half], names_only), *self._bulk(guids[half:], names_only)]
+
+    def _get_bulk(self, params: dict[str, Any]) -> Json:
+        try:
+            answer: Json = self.sdk.call_api(EntityClient.GET_ENTITIES_BY_GUIDS, dict, params) or _NONE
+            return answer
+        except DeadlineExceeded as slow:
+            if len(params["guid"]) == 1:
+                raise
+            raise Oversized(slow.message, platform="atlas", operation=slow.operation) from slow
+
+    def close(self) -> None:
+        """Gives back the sockets."""
+        self.session.close()
+
+
+def _page(type_name: str, low: int, offset: int, limit: int) -> Json:
+    since = {"attributeName": _CREATED, "operator": "gte", "attributeValue": str(low)}
+    return {
+        "typeName": type_name,
+        "includeSubTypes": False,
+        "excludeDeletedEntities": True,
+        "attributes": [_CREATED],
+        "sortBy": _CREATED,
+        "sortOrder": "ASCENDING",
+        "limit": limit,
+        "offset": offset,
+        **({"entityFilters": {"condition": "AND", "criterion": [since]}} if low else {}),
+    }
+
+
+def _is_all(answer: Json, reached: int) -> bool:
+    count = answer.get("approximateCount")
+    return isinstance(count, int) and 0 <= count <= reached
+
+
+def _created(header: Json) -> int:
+    value = (header.get("attributes") or _NONE).get(_CREATED)
+    return value if isinstance(value, int) else 0
