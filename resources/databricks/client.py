@@ -152,6 +152,7 @@ class DatabricksReader(Reader):
 
     def _page(self, kind: Listed, records: list[Any], book: TagBook, names: NameFilter) -> Page:
         """The records translated; what they lack because of a missing privilege is a reason."""
+        records = translate.cleaned(records)
         wanted = [r for r in records if (place := translate.place(r)) is None or names.matches(place)]
         withheld = [r for r in wanted if kind.namespace == "relation" and _is_withheld(r)]
         wanted = [r for r in wanted if not _is_withheld(r)] if withheld else wanted
@@ -168,7 +169,7 @@ class DatabricksReader(Reader):
                     record = self._in_full(record, reasons)
                 datasets.append(kind.translated(record, tags))
             except RecordError as error:
-                quarantined.append(Quarantined(translate.place(record), error.message, clean(record)))
+                quarantined.append(Quarantined(translate.place(record), error.message, record))
         if withheld:
             reasons.append(self._privileges.withheld([str(translate.place(r)) for r in withheld], _BROWSED_ONLY))
         return Page(tuple(datasets), (), tuple(quarantined), tuple(reasons), own.notes)
@@ -177,7 +178,8 @@ class DatabricksReader(Reader):
         """The record as GET gives it, with what listings leave out; as listed where it was dropped since, or denied."""
         full = ".".join(str(record.get(f)) for f in ("catalog_name", "schema_name", "name"))
         try:
-            return self._workspace.get(f"/tables/{part(full)}", {"include_browse": True})
+            found = self._workspace.get(f"/tables/{part(full)}", {"include_browse": True})
+            return dict(translate.cleaned([found])[0])
         except NotFound:
             return record
         except PermissionDenied as error:

@@ -81,13 +81,11 @@ class TagReader:
             )
             if not all(isinstance(n, str) and n for n in names):
                 continue
-            full, key = ".".join(map(str, names)), f"{namespace}:{clean(names[2])}"
+            full, key = ".".join(map(str, names)), f"{namespace}:{names[2]}"
             entities.append((_ENTITIES[namespace], full, key, ""))
             if namespace == "relation":
                 columns = [c.get("name") for c in record.get("columns") or () if isinstance(c, dict)]
-                entities += [
-                    ("columns", f"{full}.{c}", key, path_part(clean(c))) for c in columns if isinstance(c, str)
-                ]
+                entities += [("columns", f"{full}.{c}", key, path_part(c)) for c in columns if isinstance(c, str)]
         return self._by_entity(entities)
 
     def _by_sql(self, statement: str, parameters: dict[str, str], key: Any) -> TagBook:

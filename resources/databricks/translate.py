@@ -1,13 +1,15 @@
 """Unity Catalog's records to the inventory's; pure.
 
 Identity is `catalog.schema.name` as the platform writes it; a part that holds a dot or a backtick stands in backticks,
-so that two different objects never share a name.
+so that two different objects never share a name. Records of datasets come in `cleaned`.
 """
 
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
+
+import orjson
 
 from governance.errors import RecordError
 from governance.model import Column, Container, Dataset, Tag
@@ -38,6 +40,16 @@ _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE
 def qualified(*parts: str) -> str:
     """The parts as one name, such as `main.sales.orders`."""
     return ".".join(f"`{p.replace('`', '``')}`" if "." in p or "`" in p else p for p in parts)
+
+
+def cleaned(records: list[Any]) -> list[Any]:
+    """The records of a page with what no store takes replaced; nearly always there is nothing of that."""
+    try:
+        if b"\\u0000" not in orjson.dumps(records):
+            return records
+    except (orjson.JSONEncodeError, RecursionError):
+        pass
+    return [clean(record) for record in records]
 
 
 def container(raw: Json, kind: str, tags: Tags) -> Container:
@@ -75,7 +87,6 @@ def table(raw: Json, tags: Tags) -> Dataset:
     Raises:
         RecordError: it has no name or no kind.
     """
-    raw = clean(raw)
     word = _name(raw, "table_type")
     form = _text(raw, "data_source_format")
     parameters = dict(_object(raw, "properties"))
@@ -103,7 +114,6 @@ def volume(raw: Json, tags: Tags) -> Dataset:
     Raises:
         RecordError: it has no name.
     """
-    raw = clean(raw)
     fields = ("volume_type", "access_point", "encryption_details")
     properties = {f: raw[f] for f in fields if raw.get(f)}
     return Dataset(**_common(raw, "volume", "volume_id", tags), kind="volume", properties=properties)
@@ -115,10 +125,9 @@ def function(raw: Json, tags: Tags) -> Dataset:
     Raises:
         RecordError: it has no name.
     """
-    raw = clean(raw)
     properties: dict[str, Any] = {"language": raw.get("external_language") or raw.get("routine_body")}
     for source, target in (("input_params", "input_parameters"), ("return_params", "return_columns")):
-        if found := [_parameter(p) for p in _object(raw, source).get("parameters") or ()]:
+        if found := [_parameter(p) for p in _objects(_object(raw, source), "parameters")]:
             properties[target] = found
     properties["return_type"] = raw.get("full_data_type") or raw.get("data_type")
     for field in ("routine_definition", "is_deterministic", "sql_data_access", "security_type", "routine_dependencies"):
@@ -133,9 +142,7 @@ def model(raw: Json, tags: Tags) -> Dataset:
     Raises:
         RecordError: it has no name.
     """
-    raw = clean(raw)
-    found = (a for a in raw.get("aliases") or () if isinstance(a, Mapping))
-    aliases = {str(a.get("alias_name")): a.get("version_num") for a in found}
+    aliases = {str(a.get("alias_name")): a.get("version_num") for a in _objects(raw, "aliases")}
     properties = {"aliases": aliases} if aliases else {}
     return Dataset(**_common(raw, "model", "id", tags), kind="model", properties=properties)
 
@@ -150,7 +157,7 @@ def owner_kind(owner: str | None) -> str | None:
 def place(raw: Any) -> str | None:
     """The qualified name of a record that may be broken, where even that much is legible."""
     parts = [raw.get(f) for f in ("catalog_name", "schema_name", "name")] if isinstance(raw, Mapping) else [None]
-    return clean(qualified(*parts)) if all(isinstance(p, str) and p for p in parts) else None
+    return qualified(*parts) if all(isinstance(p, str) and p for p in parts) else None
 
 
 def _common(raw: Json, namespace: str, id_field: str, tags: Tags) -> dict[str, Any]:
@@ -174,9 +181,7 @@ def _common(raw: Json, namespace: str, id_field: str, tags: Tags) -> dict[str, A
 
 
 def _columns(raw: Json) -> tuple[Column, ...]:
-    found = raw.get("columns") or []
-    if not isinstance(found, list) or not all(isinstance(c, Mapping) for c in found):
-        raise _broken("columns is no list of columns")
+    found = _objects(raw, "columns")
     placed = sorted(enumerate(found), key=lambda pair: (_position(pair[1], pair[0]), pair[0]))
     rows: list[Column] = []
     for ordinal, (_, column) in enumerate(placed, 1):
@@ -203,10 +208,8 @@ def _position(column: Json, index: int) -> int:
     return position if isinstance(position, int) else index
 
 
-def _parameter(raw: Any) -> dict[str, Any]:
+def _parameter(raw: Json) -> dict[str, Any]:
     """A parameter of a function, reduced to what a reader wants to know."""
-    if not isinstance(raw, Mapping):
-        raise _broken("a parameter is no JSON object")
     out = {"name": raw.get("name"), "type": raw.get("type_text") or raw.get("type_name")}
     out |= {"default": raw.get("parameter_default"), "comment": raw.get("comment")}
     return {key: value for key, value in out.items() if value is not None}
@@ -218,6 +221,15 @@ def _object(raw: Json, key: str) -> Json:
         return {}
     if not isinstance(value, Mapping):
         raise _broken(f"{key} is no JSON object")
+    return value
+
+
+def _objects(raw: Json, key: str) -> list[Json]:
+    value = raw.get(key)
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(v, Mapping) for v in value):
+        raise _broken(f"{key} is no list of objects")
     return value
 
 

@@ -347,7 +347,7 @@ def test_the_form_of_an_owner_tells_what_it_is(owner: str | None, kind: str | No
     ("broken", "said"),
     [
         ({"table_type": None}, "table_type is missing"),
-        ({"columns": "x"}, "no list of columns"),
+        ({"columns": "x"}, "no list of objects"),
         ({"columns": [{"name": "a"}, {"name": "a"}]}, "same name"),
         ({"properties": [1]}, "properties is no JSON object"),
         ({"catalog_name": ""}, "catalog_name is missing"),
