@@ -74,7 +74,7 @@ def _expected(asset: Asset) -> Dataset:
     if owners and asset.owner:
         properties["owner"] = asset.owner
     if asset.business:
-        properties["business_metadata"] = asset.business
+        properties |= asset.business
     if asset.custom:
         properties["custom_attributes"] = asset.custom
     if "viewStatement" in asset.attributes:

@@ -1,0 +1,272 @@
+"""Reads one Purview account: collections as scopes, the assets of each by search and bulk reads of a hundred."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import parse_qs, quote, urlsplit
+
+from governance.errors import GovernanceError, NotFound, PermissionDenied, ProtocolError, RecordError
+from governance.filters import NameFilter
+from governance.listing import Page, Presence, Probe, Quarantined, Reason, Scope, ScopeListing
+from governance.model import Container, Dataset
+from resources.calls import CallPolicy, Meter
+from resources.purview import client_search
+from resources.purview.client_entities import Batch, Entities
+from resources.purview.client_errors import PLATFORM, role_remedy
+from resources.purview.client_session import Connection, Session
+from resources.purview.translate import container_of, dataset_of, kind_of, parent_of
+from resources.source import Reader
+
+COLLECTIONS = "purview:collections"
+_LAG = "the search index may lag some minutes behind writes: what was just written may come with the next sync"
+
+Json = Mapping[str, Any]
+
+
+class PurviewReader(Reader):
+    """One account. Its session is shared by threads; nothing else is kept but the size that bulk reads have learned."""
+
+    def __init__(self, connection: Connection, policy: CallPolicy, *, page_size: int = client_search.LIMIT) -> None:
+        self.meter = Meter()
+        self._connection = connection
+        self._session = Session(connection, policy, self.meter)
+        self._entities = Entities(self._session)
+        self._page_size = page_size
+
+    def close(self) -> None:
+        """Gives back the sockets."""
+        self._session.close()
+
+    # --- what is there ---
+
+    def scopes(self, names: NameFilter) -> ScopeListing:
+        """Every collection that this identity may read. A collection is no part of qualified names: none is hidden."""
+        raw, odd = self._collections()
+        friendly = {name: str(c.get("friendlyName") or name) for name, c in raw.items()}
+        scopes = []
+        for name, one in raw.items():
+            detail = {"friendly_name": friendly[name], "path": _path(name, raw, friendly), "raw": dict(one)}
+            scopes.append(Scope(name, "collection", detail))
+        return ScopeListing(tuple(scopes), reasons=odd)
+
+    def read(self, scope: Scope, names: NameFilter) -> Iterator[Page]:
+        """The collection's assets; a collection that may not be read gives a reason, never an empty success."""
+        containers = self._container(scope)
+        skipped: Counter[str] = Counter()
+        found_any = False
+        try:
+            for found in client_search.assets(self._session, scope.name, self._page_size):
+                self.meter.add(pages=1)
+                found_any = found_any or bool(found.hits)
+                skipped.update(str(h.get("objectType") or h.get("entityType")) for h in found.hits if not _is_one(h))
+                wanted = [h for h in found.hits if _is_one(h) and _is_wanted(h, names)]
+                for n in range(0, len(wanted), self._page_size_of_entities):
+                    page = self._page(wanted[n : n + self._page_size_of_entities], scope, containers)
+                    yield page
+                    containers = ()
+                if found.short is not None:
+                    yield Page(containers=containers, reasons=(found.short,))
+                    containers = ()
+            # a search leaves out what may not be read without a word: an empty answer is asked about
+            if not found_any:
+                self._collection(scope.name)
+        except PermissionDenied as error:
+            yield Page(containers=containers, reasons=(_denied(error, scope),))
+            return
+        notes = {"index_lag": _LAG}
+        if skipped:
+            notes["no_datasets"] = ", ".join(f"{kind}: {n}" for kind, n in sorted(skipped.items()))
+        yield Page(containers=containers, notes=notes)
+
+    @property
+    def _page_size_of_entities(self) -> int:
+        return self._entities.size
+
+    def presence(self, scope: Scope) -> Presence:
+        """Absent where Purview says so and the list of collections, read to its end, does not have it either."""
+        try:
+            self._collection(scope.name)
+        except PermissionDenied:
+            return Presence.UNKNOWN
+        except NotFound:
+            raw, odd = self._collections()
+            return Presence.ABSENT if raw and not odd and scope.name not in raw else Presence.UNKNOWN
+        return Presence.PRESENT
+
+    def change_tokens(self, scopes: Sequence[Scope]) -> Iterator[tuple[str, str]]:
+        """How many assets the search has in a collection and when the last one changed; it lags as the search does."""
+        for scope in scopes:
+            try:
+                count, last = client_search.newest(self._session, scope.name)
+            except (NotFound, PermissionDenied):
+                continue
+            yield scope.name, f"{count}:{last}"
+
+    # --- whether it may be read ---
+
+    def probe(self) -> Iterator[Probe]:
+        """Token first, then each call that a sync makes."""
+        try:
+            self._session.sign_in()
+        except GovernanceError as error:
+            yield _failed("purview:token", error)
+            return
+        yield Probe("purview:token", True, f"{self._connection.identity} at {self._connection.endpoint}")
+        names: list[str] = []
+
+        def collections() -> str:
+            names.extend(self._collections()[0])
+            if not names:
+                raise PermissionDenied("this identity may read no collection", platform=PLATFORM, operation=COLLECTIONS)
+            return f"{len(names)} may be read: {', '.join(names[:5])}{' …' if len(names) > 5 else ''}"
+
+        listed = _tried(COLLECTIONS, collections)
+        yield listed
+        if not listed.ok:
+            return
+        guids: list[str] = []
+
+        def search() -> str:
+            for name in names:
+                for found in client_search.assets(self._session, name, 1):
+                    guids.extend(str(h["id"]) for h in found.hits if _is_one(h))
+                    break
+                if guids:
+                    return f"collection {name} has assets"
+            return "no asset in any collection"
+
+        yield _tried(client_search.OPERATION, search)
+        if guids:
+            yield _tried("purview:entity/bulk", lambda: self._readable(guids[0]))
+
+    def _readable(self, guid: str) -> str:
+        batch = self._entities.read([guid])
+        for error in batch.denied.values():
+            raise error
+        return f"{len(batch.entities)} asset read by guid"
+
+    # --- pages ---
+
+    def _page(self, hits: Sequence[Json], scope: Scope, containers: tuple[Container, ...]) -> Page:
+        by_guid = {str(h.get("id")): h for h in hits}
+        batch, parts = self._entities.with_columns(by_guid)
+        datasets: list[Dataset] = []
+        odd: list[Quarantined] = []
+        for guid, hit in by_guid.items():
+            entity = batch.entities.get(guid)
+            if entity is None or entity.get("status") == "DELETED":
+                continue
+            try:
+                datasets.append(dataset_of(hit, entity, parts.get(guid, ()), scope.name))
+            except RecordError as error:
+                payload = {
+                    "search": dict(hit),
+                    "entity": dict(entity),
+                    "columns": [dict(c) for c in parts.get(guid, ())],
+                }
+                odd.append(Quarantined(_name_of(hit), error.message, payload))
+        reasons = tuple(_denied(error, scope) for error in list(batch.denied.values())[:1])
+        return Page(tuple(datasets), containers, tuple(odd), reasons, _notes(batch, by_guid))
+
+    def _container(self, scope: Scope) -> tuple[Container, ...]:
+        raw = scope.detail.get("raw") or {"name": scope.name}
+        return (container_of(raw, list(scope.detail.get("path") or ())),)
+
+    # --- collections ---
+
+    def _collection(self, name: str) -> Any:
+        return self._session.account(f"{COLLECTIONS}/{{name}}", f"/collections/{quote(name, safe='')}")
+
+    def _collections(self) -> tuple[dict[str, Json], tuple[Reason, ...]]:
+        """All collections by name, and why some of them could not be understood."""
+        found: dict[str, Json] = {}
+        odd: list[Reason] = []
+        token: dict[str, str] = {}
+        tokens: set[str] = set()
+        while True:
+            answer = self._session.account(COLLECTIONS, "/collections", **token)
+            for one in client_search.rows(answer):
+                name = one.get("name") if isinstance(one, dict) else None
+                if isinstance(name, str) and name:
+                    found[name] = one
+                else:
+                    odd.append(Reason("record_error", "a collection has no name", COLLECTIONS))
+            token = _skip_token(answer.get("nextLink"))
+            if not token:
+                return found, tuple(odd)
+            if token["$skipToken"] in tokens:
+                raise ProtocolError(
+                    "the list of collections names the same next page again and again",
+                    platform=PLATFORM,
+                    operation=COLLECTIONS,
+                    remedy="try again later; if it stays, report it to Microsoft",
+                )
+            tokens.add(token["$skipToken"])
+
+
+def _skip_token(link: Any) -> dict[str, str]:
+    """The next page's token. Its address is not followed: a token of ours goes to the account's own address only."""
+    query = {k.lower(): v[0] for k, v in parse_qs(urlsplit(str(link or "")).query).items()}
+    value = query.get("$skiptoken")
+    if link and not value:
+        raise ProtocolError(
+            "the list of collections names a next page without a token", platform=PLATFORM, operation=COLLECTIONS
+        )
+    return {"$skipToken": value} if value else {}
+
+
+def _path(name: str, raw: Mapping[str, Json], friendly: Mapping[str, str]) -> list[str]:
+    """The friendly names above a collection, from the root; those that may not be read by their reference names."""
+    out: list[str] = []
+    seen = {name}
+    above = parent_of(raw[name])
+    while above is not None and above not in seen:
+        seen.add(above)
+        out.append(friendly.get(above, above))
+        above = parent_of(raw[above]) if above in raw else None
+    return out[::-1]
+
+
+def _is_one(hit: Json) -> bool:
+    """Whether a hit is a dataset, as far as the search tells."""
+    object_type = str(hit.get("objectType") or "")
+    return not hit.get("glossaryType") and kind_of(str(hit.get("entityType") or ""), object_type) is not None
+
+
+def _is_wanted(hit: Json, names: NameFilter) -> bool:
+    name = _name_of(hit)
+    return name is None or names.matches(name)
+
+
+def _name_of(hit: Json) -> str | None:
+    name = hit.get("qualifiedName")
+    return name if isinstance(name, str) and name else None
+
+
+def _notes(batch: Batch, asked: Mapping[str, Json]) -> dict[str, str]:
+    """What the index still had and the Data Map has no more."""
+    gone = sum(1 for guid in asked if guid in batch.gone)
+    return {"gone": f"{gone} assets were in the search index but are deleted"} if gone else {}
+
+
+def _denied(error: PermissionDenied, scope: Scope) -> Reason:
+    remedy = role_remedy(scope.name, str(scope.detail.get("friendly_name") or ""))
+    return Reason(error.code, f"collection {scope.name}: {error.message}", error.operation, remedy)
+
+
+def _tried(operation: str, ask: Callable[[], str]) -> Probe:
+    try:
+        return Probe(operation, True, ask())
+    except GovernanceError as error:
+        return _failed(operation, error)
+
+
+def _failed(operation: str, error: GovernanceError) -> Probe:
+    denied = isinstance(error, PermissionDenied)
+    return Probe(
+        operation,
+        False,
+        error.message,
+        "Data reader" if denied else "",
+        error.remedy or (role_remedy() if denied else ""),
+    )

@@ -1,0 +1,96 @@
+"""Lists the assets of a collection by search, page by page to the end, and counts what came."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from governance.errors import ProtocolError
+from governance.listing import Reason
+from resources.purview.client_session import Session
+
+LIMIT = 1000
+"""The most that one answer of the search holds."""
+
+OPERATION = "purview:search/query"
+
+Json = Any
+
+
+@dataclass(frozen=True)
+class Found:
+    """One page of hits that were not on an earlier one; `short` says why the last page is not the end of it all."""
+
+    hits: Sequence[Mapping[str, Any]]
+    short: Reason | None = None
+
+
+def assets(session: Session, collection: str, limit: int = LIMIT) -> Iterator[Found]:
+    """The assets that the search index has in a collection.
+
+    Raises:
+        ProtocolError: the pages never end.
+        GovernanceError: a page cannot be read.
+    """
+    token: str | None = None
+    tokens: set[str] = set()
+    seen: set[str] = set()
+    while True:
+        more = {"continuationToken": token} if token else {}
+        # by name, since the order by score is none where all score the same
+        body = {"keywords": None, "filter": {"collectionId": collection}, "limit": limit, "orderby": [{"name": "ASC"}]}
+        answer = session.datamap(OPERATION, "POST", "/search/query", body={**body, **more})
+        hits = [h for h in rows(answer) if isinstance(h, dict) and str(h.get("id")) not in seen]
+        seen.update(str(h.get("id")) for h in hits)
+        token = answer.get("continuationToken")
+        if not token:
+            yield Found(hits, _short(answer, len(seen), collection))
+            return
+        if token in tokens or not hits:
+            raise ProtocolError(
+                f"the pages of collection {collection} never end: a page of {len(hits)} new assets names a next one "
+                f"again after {len(seen)}",
+                platform="purview",
+                operation=OPERATION,
+                remedy="try again later; if it stays, report it to Microsoft with the request's id",
+            )
+        tokens.add(token)
+        yield Found(hits)
+
+
+def newest(session: Session, collection: str) -> tuple[int, int]:
+    """How many assets the index has in a collection, and when the last of them changed, in milliseconds."""
+    order = [{"updateTime": "DESC"}]
+    body = {"keywords": None, "filter": {"collectionId": collection}, "limit": 1, "orderby": order}
+    answer = session.datamap(OPERATION, "POST", "/search/query", body=body)
+    last = max((int(h.get("updateTime") or 0) for h in rows(answer)), default=0)
+    return int(answer.get("@search.count") or 0), last
+
+
+def rows(answer: Json) -> list[Any]:
+    """The hits of an answer.
+
+    Raises:
+        ProtocolError: it holds none, not even an empty list.
+    """
+    value = answer.get("value") if isinstance(answer, dict) else None
+    if not isinstance(value, list):
+        raise ProtocolError(
+            "the answer holds no list of results",
+            platform="purview",
+            operation=OPERATION,
+            remedy="check endpoint: this is not how Purview answers a search",
+        )
+    return value
+
+
+def _short(answer: Json, arrived: int, collection: str) -> Reason | None:
+    """Why the listing is not complete where the search counted more than it gave."""
+    counted = answer.get("@search.count")
+    if not isinstance(counted, int) or answer.get("@search.count.approximate") or arrived >= counted:
+        return None
+    return Reason(
+        "search_incomplete",
+        f"the search counted {counted} assets in collection {collection} but gave {arrived}",
+        OPERATION,
+        "run the sync again; assets may have been written while it listed them",
+    )
