@@ -159,13 +159,13 @@ class Translator:
         return {}
 
     def _plain(self, entity: Json, without: frozenset[str]) -> dict[str, Any]:
-        """The plain attributes that were said. Atlas shows a date that was never given as 0: that one says nothing."""
+        """The plain attributes that were said: Atlas shows a date never given as 0, and some lists as empty."""
         type_name = str(entity.get("typeName"))
         types, references = self.types.attribute_types(type_name), self.types.reference_names(type_name)
         return {
             name: value
             for name, value in _object(entity, "attributes").items()
-            if value is not None
+            if value not in (None, [], {})
             and name not in references
             and name not in without
             and not (value == 0 and types.get(name) == "date")

@@ -64,16 +64,17 @@ def _add(
 
 
 def _ordered(entity: Json, attribute: str, parts: Mapping[str, Json]) -> list[Json]:
-    """The live column entities of one attribute by position; as the server gave them where they have none."""
+    """The live column entities of one attribute by position, and by name where the model keeps none: it is a set."""
     relations = entity.get("relationshipAttributes") or {}
     found = [parts[str(r.get("guid"))] for r in active(relations.get(attribute)) if str(r.get("guid")) in parts]
     alive = [p for p in found if p.get("status", "ACTIVE") == "ACTIVE"]
     return sorted(alive, key=_position)
 
 
-def _position(part: Json) -> int:
-    position = (part.get("attributes") or {}).get("position")
-    return position if isinstance(position, int) else 0
+def _position(part: Json) -> tuple[int, str]:
+    attributes = part.get("attributes") or {}
+    position = attributes.get("position")
+    return position if isinstance(position, int) else 0, str(attributes.get("name"))
 
 
 def _rows(part: Json, ordinal: int, *, partition: bool) -> tuple[Column, ...]:

@@ -53,7 +53,7 @@ def _properties(asset: Asset) -> dict[str, Any]:
     out: dict[str, Any] = {"status": "ACTIVE"}
     for name, type_name in _attributes(asset.type_name).items():
         value = asset.attributes.get(name, _DEFAULTS.get(type_name))
-        if value is not None and name not in _SAID_ELSEWHERE and name not in ("comment", "description"):
+        if value not in (None, [], {}) and name not in _SAID_ELSEWHERE and name not in ("comment", "description"):
             out[name] = value
     if "comment" in asset.attributes and "description" in asset.attributes:
         out["description"] = asset.attributes["description"]
@@ -80,7 +80,9 @@ def _attributes(type_name: str) -> dict[str, str]:
 
 def _columns(asset: Asset) -> tuple[Column, ...]:
     if asset.type_name == "rdbms_table":
-        fields = tuple(msgspec.structs.replace(f, type=_relational(f.type)) for f in asset.fields)
+        # the model keeps a set of columns and no positions
+        ordered = sorted(asset.fields, key=lambda f: f.name)
+        fields = tuple(msgspec.structs.replace(f, type=_relational(f.type)) for f in ordered)
         return columns(fields, lambda of: native_rdbms(of))
     return tuple(msgspec.structs.replace(row, nullable=None) for row in columns(asset.fields, hive))
 

@@ -16,8 +16,10 @@ class Invalid(ValueError):
     """A value does not fit its type."""
 
 
-def default(type_name: str) -> Any:
-    """What Atlas shows for an attribute that was never given: primitives have no null."""
+def default(types: TypeSystem, type_name: str) -> Any:
+    """What Atlas shows for an attribute that was never given: primitives have no null, arrays of structs are empty."""
+    if type_name.startswith("array<") and types.get(type_name[6:-1], "STRUCT") is not None:
+        return []
     if type_name == "boolean":
         return False
     if type_name in ("byte", "short", "int", "long", "date"):
@@ -140,6 +142,6 @@ def plain(types: TypeSystem, type_name: str, given: Def, names: Iterable[str], *
                 f"{type_name}.{name}={value}: invalid value for type {definition['typeName']}"
             ) from error
         if stored is None:
-            stored = definition.get("defaultValue", default(definition["typeName"]))
+            stored = definition.get("defaultValue", default(types, definition["typeName"]))
         out[name] = stored
     return out
