@@ -52,9 +52,9 @@ class Span:
             return []
         return Span(self.low, self.high, self.stem + _NEXT[self.first - 1]).parts()
 
-    def where(self) -> tuple[str, list[str]]:
-        """Conditions on TABLE_NAME, and their values."""
-        bounds = [(f" AND TABLE_NAME {sign} ?", v) for sign, v in ((">=", self.low), ("<", self.high)) if v is not None]
+    def where(self, label: str = "TABLE_NAME") -> tuple[str, list[str]]:
+        """Conditions on the label, and their values."""
+        bounds = [(f" AND {label} {sign} ?", v) for sign, v in ((">=", self.low), ("<", self.high)) if v is not None]
         return "".join(text for text, _ in bounds), [value for _, value in bounds]
 
 
@@ -106,10 +106,29 @@ def columns(client: Client, database: str, schema: str, span: Span) -> Iterator[
         "COLUMNS",
         "SELECT TABLE_NAME, COLUMN_NAME, ORDINAL_POSITION, COLUMN_DEFAULT, IS_NULLABLE, DATA_TYPE,"
         " CHARACTER_MAXIMUM_LENGTH, NUMERIC_PRECISION, NUMERIC_SCALE, DATETIME_PRECISION, COLLATION_NAME, IS_IDENTITY,"
+        " DTD_IDENTIFIER,"
         f' COMMENT AS "comment" FROM {quoted(database)}.INFORMATION_SCHEMA.COLUMNS'
         f" WHERE TABLE_SCHEMA = ?{more} ORDER BY TABLE_NAME, ORDINAL_POSITION",
         [schema, *values],
         size=2_000,
+    )
+
+
+def type_parts(client: Client, database: str, schema: str, span: Span) -> Iterator[list[Row]]:
+    """What structured types are made of, by table name: elements of arrays, fields of objects, keys and values of maps.
+
+    `part_of` is the DTD_IDENTIFIER of the column or of the part that a row belongs to.
+    """
+    more, values = span.where("OBJECT_NAME")
+    sized = "DATA_TYPE, CHARACTER_MAXIMUM_LENGTH, NUMERIC_PRECISION, NUMERIC_SCALE, DTD_IDENTIFIER"
+    home = f"{quoted(database)}.INFORMATION_SCHEMA"
+    return client.stream(
+        "FIELDS",
+        f"SELECT OBJECT_NAME, COLLECTION_TYPE_IDENTIFIER AS PART_OF, NULL AS FIELD_NAME, 1 AS PLACE, {sized}"
+        f" FROM {home}.ELEMENT_TYPES WHERE OBJECT_SCHEMA = ?{more}"
+        f" UNION ALL SELECT OBJECT_NAME, ROW_IDENTIFIER, FIELD_NAME, ORDINAL_POSITION, {sized}"
+        f" FROM {home}.FIELDS WHERE OBJECT_SCHEMA = ?{more} ORDER BY OBJECT_NAME, PART_OF, PLACE",
+        [schema, *values, schema, *values],
     )
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from governance.errors import NotFound, PermissionDenied, RecordError
 from governance.listing import Page, Quarantined, Reason
-from governance.model import Dataset, Tag
+from governance.model import Column, Dataset, Tag
 from resources.snowflake import client_queries as queries
 from resources.snowflake import translate, translate_tags
 from resources.snowflake.client import Client, Row
@@ -57,6 +57,7 @@ class ScopeReading:
         self.client, self.database, self.schema = client, database, schema
         self._columns = Ordered(self._rows(queries.columns), "table_name")
         self._views = Ordered(self._rows(queries.views), "table_name")
+        self._parts = Ordered(self._rows(queries.type_parts), "object_name")
         self._shown: dict[str, dict[str, Row]] = {}
         self._tags: Ordered | None = None
         self._inherited: translate_tags.Level = {}
@@ -109,13 +110,19 @@ class ScopeReading:
 
     def _dataset(self, row: Row) -> Dataset:
         name = str(row.get("table_name") or "")
-        columns = translate.columns(self._columns.take(name))
+        columns = self._columns_of(name)
         tags: tuple[Tag, ...] = ()
         if self._tags:
             full = translate.qualified(self.database, self.schema, name)
             tags = translate_tags.relation(self._tags.take(name), self._inherited, full, columns)
         extra = {**self._keys.get(name, {}), **self._text(name, translate.kind_of(row))}
         return translate.dataset(row, (self.database, self.schema), columns, tags, extra)
+
+    def _columns_of(self, name: str) -> tuple[Column, ...]:
+        """The columns; where one has a structured type, its parts too."""
+        rows = self._columns.take(name)
+        typed = any(r["dtd_identifier"] and str(r["data_type"]).upper() in translate.STRUCTURED for r in rows)
+        return translate.columns(rows, translate.type_parts(self._parts.take(name)) if typed else None)
 
     def _text(self, name: str, kind: str) -> dict[str, Any]:
         """A view's text and what else only its own listing says."""

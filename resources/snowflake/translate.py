@@ -5,7 +5,8 @@ quote is written in double quotes, with `"` doubled; every other part stands as 
 `RETAIL.CRM.a.b` cannot be taken for each other, and a name without such characters never gains quotes.
 """
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,12 +35,16 @@ _FLAGS = {
 }
 VIEWS = ("view", "materialized_view")
 
+STRUCTURED = ("ARRAY", "OBJECT", "MAP")
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
 Row = dict[str, Any]
+Parts = Mapping[str, Sequence[Row]]
 
 
 def qualified(*parts: str) -> str:
     """The qualified name of these parts."""
-    return ".".join('"' + p.replace('"', '""') + '"' if "." in p or '"' in p or not p else p for p in parts)
+    return ".".join(quoted_name(p) if "." in p or '"' in p or not p else p for p in parts)
 
 
 def parts_of(name: str) -> list[str]:
@@ -100,9 +105,26 @@ def when(value: object) -> datetime | None:
     return aware.astimezone(UTC) if aware > _EPOCH else None
 
 
-def native_type(row: Row) -> str:
-    """The type as DESCRIBE TABLE writes it, from the parts that INFORMATION_SCHEMA.COLUMNS has."""
+def type_parts(rows: Iterable[Row]) -> Parts:
+    """Rows of FIELDS and ELEMENT_TYPES of one relation by the identifier of what they are part of."""
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(str(row["part_of"]), []).append(row)
+    return found
+
+
+def native_type(row: Row, parts: Parts | None = None) -> str:
+    """The type as DESCRIBE TABLE writes it, from what INFORMATION_SCHEMA has.
+
+    Args:
+        row: of COLUMNS, or of a part of a structured type.
+        parts: the parts of the relation's structured types.
+    """
     word = str(row.get("data_type") or "")
+    mine = str(row.get("dtd_identifier"))
+    if word.upper() in STRUCTURED and parts and (inside := parts.get(mine)):
+        deeper = {name: rows for name, rows in parts.items() if name != mine}
+        return f"{word}({', '.join(_part(word, part, deeper) for part in inside)})"
     if "(" in word:
         return word
     match word.upper():
@@ -117,11 +139,24 @@ def native_type(row: Row) -> str:
     return word
 
 
+def _part(word: str, row: Row, parts: Parts) -> str:
+    native = native_type(row, parts)
+    if word.upper() != "OBJECT":
+        return native
+    name = str(row["field_name"])
+    return f"{name if _PLAIN.fullmatch(name) else quoted_name(name)} {native}"
+
+
+def quoted_name(name: str) -> str:
+    """The name in double quotes."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 def _sized(word: str, size: object) -> str:
     return word if size is None else f"{word}({int(str(size))})"
 
 
-def columns(rows: Sequence[Row]) -> tuple[Column, ...]:
+def columns(rows: Sequence[Row], parts: Parts | None = None) -> tuple[Column, ...]:
     """The columns of one relation. ORDINAL_POSITION has gaps where a column was dropped: the place is counted here."""
     found: list[Column] = []
     for place, row in enumerate(rows, 1):
@@ -133,7 +168,7 @@ def columns(rows: Sequence[Row]) -> tuple[Column, ...]:
             properties["identity"] = True
         found += columns_of(
             str(row["column_name"]),
-            native_type(row),
+            native_type(row, parts),
             place,
             nullable=_yes(row.get("is_nullable")),
             comment=_said(row.get("comment")),

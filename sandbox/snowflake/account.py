@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from governance.model import Column, Dataset
-from sandbox.company.fields import path_part
+from sandbox.company.fields import Field, columns, path_part
 from sandbox.snowflake import relations as rel
 from sandbox.snowflake.estate import containers, relations
-from sandbox.snowflake.relations import Relation
+from sandbox.snowflake.relations import Col, Relation
 from sandbox.snowflake.views import BYTES_A_ROW
 
 
@@ -39,12 +39,16 @@ def account(scale: int) -> Iterator[Dataset]:
             row_count=rows if stored else None,
             size_bytes=rows * BYTES_A_ROW if stored else None,
             properties=_properties(one),
-            columns=tuple(
-                Column(path_part(c.name), n, c.native, c.type, c.nullable, c.comment)
-                for n, c in enumerate(one.columns, 1)
-            ),
+            columns=tuple(row for n, c in enumerate(one.columns, 1) for row in _rows(c, n)),
             tags=tuple(sorted(tags, key=lambda t: (t.path, t.kind, t.tag, t.origin))),
         )
+
+
+def _rows(col: Col, place: int) -> Iterator[Column]:
+    """The column's row, and those of a structured type's fields."""
+    yield Column(path_part(col.name), place, col.native, col.type, col.nullable, col.comment)
+    if col.structured:
+        yield from columns((Field(col.name, col.structured),), rel.native)[1:]
 
 
 def _row_count(one: Relation) -> int:

@@ -24,6 +24,7 @@ from sandbox.snowflake.declared import DeclaredColumn, Facts, Key, Place, column
 Note = Callable[[], None]
 _SAID = "SELECT 'Statement executed successfully.' AS \"status\""
 _ACCOUNT_USAGE = "SELECT 1 FROM duckdb_tables() WHERE database_name = 'SNOWFLAKE' AND table_name = ?"
+_ADDED = re.compile(rf"INFORMATION_SCHEMA\.({'|'.join(views.ADDED)})\b", re.IGNORECASE)
 _SHOWN = re.compile(
     r"\s*SHOW\s+(DATABASES|PRIMARY KEYS|UNIQUE KEYS|IMPORTED KEYS|MATERIALIZED VIEWS|DYNAMIC TABLES)\b"
     r"(?:\s+IN\s+SCHEMA\s+(?P<scope>.+?))?\s*;?\s*$",
@@ -61,7 +62,7 @@ class Catalogue:
             return Plan(_SAID, lambda: self._tag(tags, Place(database, schema)))
         word = sql.lstrip()[:8].split(maxsplit=1)[0].upper() if sql.strip() else ""
         if word not in ("CREATE", "ALTER", "COMMENT", "GRANT", "DROP"):
-            return Plan(re.sub(r"INFORMATION_SCHEMA\.TABLE_CONSTRAINTS", views.CONSTRAINTS, sql, flags=re.IGNORECASE))
+            return Plan(_ADDED.sub(r"_FS_INFORMATION_SCHEMA.HOUSE_\1", sql))
         try:
             tree = sqlglot.parse_one(sql, read="snowflake")
         except sqlglot.errors.ParseError:
@@ -141,14 +142,16 @@ class Catalogue:
             self._run(f"INSERT INTO {views.HOUSE}.keys VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [*key, *row])
 
     def _forget(self, key: Key) -> None:
-        for table in ("relations", "columns", "keys"):
+        for table in ("relations", "columns", "keys", "parts"):
             self._run(f"DELETE FROM {views.HOUSE}.{table} WHERE db = ? AND sch = ? AND tbl = ?", list(key))
 
     def _note_columns(self, key: Key, columns: list[DeclaredColumn]) -> None:
         if columns:
-            row = f"({', '.join('?' * 11)})"
-            values = [v for c in columns for v in (*key, c.stored, c.name, *c.type, c.comment)]
+            row = f"({', '.join('?' * 12)})"
+            values = [v for c in columns for v in (*key, c.stored, c.name, *c.type, c.comment, c.dtd)]
             self._run(f"INSERT OR REPLACE INTO {views.HOUSE}.columns VALUES {', '.join([row] * len(columns))}", values)
+        for part in (part for column in columns for part in column.parts):
+            self._run(f"INSERT INTO {views.HOUSE}.parts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [*key, *part])
 
     def _touch(self, key: Key) -> None:
         self._run(
@@ -185,7 +188,7 @@ class Catalogue:
         self._touch(key)
 
     def _renamed(self, before: Key, after: Key) -> None:
-        for table in ("relations", "columns", "keys"):
+        for table in ("relations", "columns", "keys", "parts"):
             self._run(
                 f"UPDATE {views.HOUSE}.{table} SET db = ?, sch = ?, tbl = ? WHERE db = ? AND sch = ? AND tbl = ?",
                 [*after, *before],
@@ -229,7 +232,7 @@ class Catalogue:
                 " WHERE DELETED IS NULL AND CATALOG_NAME = ? AND ? IN ('', SCHEMA_NAME)",
                 [db, sch],
             )
-        for table in ("containers", "relations", "columns", "keys"):
+        for table in ("containers", "relations", "columns", "keys", "parts"):
             self._run(f"DELETE FROM {views.HOUSE}.{table} WHERE db = ? AND ? IN ('', sch)", [db, sch])
 
     def _tag(self, tags: tagging.Tagging, at: Place) -> None:

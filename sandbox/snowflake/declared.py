@@ -22,7 +22,7 @@ _WORDS = {
     exp.DType.TIMESTAMPNTZ: "TIMESTAMP_NTZ",
     exp.DType.TIMESTAMP: "TIMESTAMP_NTZ",
 }
-_STORED_AS = {"GEOGRAPHY": "TEXT", "GEOMETRY": "TEXT", "VECTOR": "TEXT", "BINARY": "BINARY"}
+_STORED_AS = {"GEOGRAPHY": "TEXT", "GEOMETRY": "TEXT", "VECTOR": "TEXT", "BINARY": "BINARY", "MAP": "VARIANT"}
 
 
 def name_of(identifier: exp.Expr) -> str:
@@ -84,13 +84,19 @@ class Facts:
 
 @dataclass(frozen=True)
 class DeclaredColumn:
-    """A declared column. `type` is DATA_TYPE, length, precision, scale, fraction digits."""
+    """A declared column. `type` is DATA_TYPE, length, precision, scale, fraction digits.
+
+    `dtd` identifies a structured type; `parts` are what it is made of, at any depth: whose part, field name, place,
+    DATA_TYPE, length, precision, scale, own identifier.
+    """
 
     definition: exp.ColumnDef
     name: str
     stored: str
     type: tuple[str, int | None, int | None, int | None, int | None]
     comment: str | None
+    dtd: str | None
+    parts: tuple[tuple[Any, ...], ...]
 
 
 def declared(schema: exp.Schema, key: Key) -> tuple[list[DeclaredColumn], list[tuple[Any, ...]]]:
@@ -131,7 +137,24 @@ def column_of(item: exp.ColumnDef, taken: set[str] | None = None) -> DeclaredCol
     name = name_of(item.this)
     stored = name if name.upper() not in (taken or ()) else f"{name}\u200b{len(taken or ())}"
     said = item.find(exp.CommentColumnConstraint)
-    return DeclaredColumn(item, name, stored, _type(item.args["kind"]), str(said.this.this) if said else None)
+    kind = item.args["kind"]
+    parts = tuple(_parts(kind, stored))
+    comment = str(said.this.this) if said else None
+    return DeclaredColumn(item, name, stored, _type(kind), comment, stored if parts else None, parts)
+
+
+def _parts(kind: exp.DataType, mine: str) -> Iterator[tuple[Any, ...]]:
+    """What a structured type is made of; `mine` identifies it."""
+    if kind.this not in (exp.DType.ARRAY, exp.DType.OBJECT, exp.DType.MAP):
+        return
+    for place, part in enumerate(kind.expressions, 1):
+        of = part.args["kind"] if isinstance(part, exp.ColumnDef) else part
+        field = {exp.DType.MAP: ("KEY", "VALUE")[place - 1 : place]}.get(kind.this, ())
+        name = str(part.this.this) if isinstance(part, exp.ColumnDef) else (field[0] if field else None)
+        inside = tuple(_parts(of, f"{mine}.{place}"))
+        word, length, precision, scale, _ = _type(of)
+        yield (mine, name, place, word, length, precision, scale, f"{mine}.{place}" if inside else None)
+        yield from inside
 
 
 def _type(kind: exp.DataType) -> tuple[str, int | None, int | None, int | None, int | None]:

@@ -149,7 +149,12 @@ _RAW = (
         "RETAIL",
         "Raw Zone",
         "SHIPMENTS",
-        cols(r.SHIPMENTS, "shipment_id", "order_id", "carrier", "tracking_no"),
+        (
+            *cols(r.SHIPMENTS, "shipment_id", "order_id", "carrier", "tracking_no"),
+            *(rel.structured(f) for f in r.SHIPMENTS.fields if f.name == "events"),
+            *(rel.structured(f) for f in r.CUSTOMERS.fields if f.name == "attributes"),
+            Col("DELIVERED_AT", "TIMESTAMP_NTZ(6)", "timestamp_ntz(6)"),
+        ),
         kind="iceberg_table",
         comment=r.SHIPMENTS.comment,
         owner="LOADER",

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from governance.model import Tag
-from sandbox.company.fields import Array, Field, Map, Plain, Struct, Type
+from sandbox.company.fields import Array, Field, Map, Plain, Struct, Type, canonical
 from sandbox.company.retail import Entity
 
 # the company's word, as Snowflake shows it, as the inventory calls it
@@ -34,6 +34,8 @@ class Col(msgspec.Struct, frozen=True):
     nullable: bool = True
     comment: str | None = None
     tags: tuple[tuple[str, str], ...] = ()
+    structured: Type | None = None
+    """Of a structured column: its type, with Snowflake's words in the inventory's spelling."""
 
 
 class ForeignKey(msgspec.Struct, frozen=True):
@@ -87,6 +89,50 @@ def _type(of: Type) -> tuple[str, str]:
             return "OBJECT", "object"
 
 
+def structured(field: Field) -> Col:
+    """The company's nested field as a column with a structured type, which Iceberg tables have."""
+    of = _named(field.type)
+    return Col(field.name.upper(), native(of), canonical(of), field.nullable, field.comment, structured=of)
+
+
+def _named(of: Type) -> Type:
+    match of:
+        case Plain(word):
+            return Plain(_TYPES[word][1])
+        case Array(element):
+            return Array(_named(element))
+        case Map(key, value):
+            return Map(_named(key), _named(value))
+        case Struct(fields):
+            return Struct(tuple(msgspec.structs.replace(f, type=_named(f.type)) for f in fields))
+
+
+def native(of: Type) -> str:
+    """A structured type as Snowflake shows it. INFORMATION_SCHEMA has no fraction digits for parts."""
+    match of:
+        case Plain(word):
+            return next(shown for shown, known in _TYPES.values() if known == word).replace("NTZ(9)", "NTZ")
+        case Array(element):
+            return f"ARRAY({native(element)})"
+        case Map(key, value):
+            return f"MAP({native(key)}, {native(value)})"
+        case Struct(fields):
+            return f"OBJECT({', '.join(f'{f.name} {native(f.type)}' for f in fields)})"
+
+
+def ddl(of: Type) -> str:
+    """The type in a CREATE statement: names of fields quoted, since their case counts."""
+    match of:
+        case Array(element):
+            return f"ARRAY({ddl(element)})"
+        case Map(key, value):
+            return f"MAP({ddl(key)}, {ddl(value)})"
+        case Struct(fields):
+            return f"OBJECT({', '.join(f'{q(f.name)} {ddl(f.type)}' for f in fields)})"
+        case Plain():
+            return native(of)
+
+
 def cols(entity: Entity, *names: str) -> tuple[Col, ...]:
     """The entity's columns, or these of them."""
     return tuple(col_of(f) for f in entity.fields if not names or f.name in names)
@@ -137,7 +183,7 @@ def create(relation: Relation) -> str:
 def _column(col: Col) -> str:
     null = "" if col.nullable else " NOT NULL"
     comment = f" COMMENT {text(col.comment)}" if col.comment else ""
-    return f"{q(col.name)} {col.native}{null}{comment}"
+    return f"{q(col.name)} {ddl(col.structured) if col.structured else col.native}{null}{comment}"
 
 
 def _constraints(relation: Relation) -> Sequence[str]:

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 HOUSE = "_fs_global.house"
-CONSTRAINTS = "_FS_INFORMATION_SCHEMA.HOUSE_CONSTRAINTS"
+ADDED = ("TABLE_CONSTRAINTS", "ELEMENT_TYPES", "FIELDS")
+"""Views of INFORMATION_SCHEMA that fakesnow does not have at all."""
 
 BYTES_A_ROW = 512
 """What BYTES says a row takes: fakesnow stores nothing on disk that could be measured."""
@@ -18,7 +19,9 @@ CREATE TABLE {HOUSE}.relations (db VARCHAR, sch VARCHAR, tbl VARCHAR, kind VARCH
     ddl_at TIMESTAMPTZ);
 CREATE TABLE {HOUSE}.columns (db VARCHAR, sch VARCHAR, tbl VARCHAR, stored VARCHAR, name VARCHAR, data_type VARCHAR,
     char_length INTEGER, num_precision INTEGER, num_scale INTEGER, fraction INTEGER, comment VARCHAR,
-    PRIMARY KEY (db, sch, tbl, stored));
+    dtd VARCHAR, PRIMARY KEY (db, sch, tbl, stored));
+CREATE TABLE {HOUSE}.parts (db VARCHAR, sch VARCHAR, tbl VARCHAR, part_of VARCHAR, field VARCHAR, place INTEGER,
+    data_type VARCHAR, char_length INTEGER, num_precision INTEGER, num_scale INTEGER, dtd VARCHAR);
 CREATE TABLE {HOUSE}.keys (db VARCHAR, sch VARCHAR, tbl VARCHAR, kind VARCHAR, name VARCHAR, col VARCHAR, seq INTEGER,
     ref_db VARCHAR, ref_sch VARCHAR, ref_tbl VARCHAR, ref_col VARCHAR);
 CREATE VIEW {HOUSE}.show_databases AS
@@ -108,7 +111,8 @@ def per_database(db: str) -> Iterator[str]:
             CASE WHEN h.name IS NULL THEN c.NUMERIC_SCALE ELSE h.num_scale END AS NUMERIC_SCALE,
             CASE WHEN h.name IS NULL AND starts_with(c.DATA_TYPE, 'TIME') THEN 9 ELSE h.fraction END
                 AS DATETIME_PRECISION,
-            NULL::VARCHAR AS COLLATION_NAME, 'NO' AS IS_IDENTITY, h.comment AS COMMENT
+            NULL::VARCHAR AS COLLATION_NAME, 'NO' AS IS_IDENTITY, h.dtd AS DTD_IDENTIFIER,
+            h.comment AS COMMENT
         FROM _fs_global._fs_information_schema._fs_columns c
         LEFT JOIN {HOUSE}.columns h ON h.db = c.TABLE_CATALOG AND h.sch = c.TABLE_SCHEMA AND h.tbl = c.TABLE_NAME
             AND h.stored = c.COLUMN_NAME
@@ -119,8 +123,17 @@ def per_database(db: str) -> Iterator[str]:
             CASE WHEN secure THEN 'YES' ELSE 'NO' END AS IS_SECURE, ddl_at AS CREATED, ddl_at AS LAST_ALTERED,
             ddl_at AS LAST_DDL, owner AS LAST_DDL_BY, comment AS COMMENT
         FROM {HOUSE}.relations WHERE kind = 'VIEW' AND db = '{db}' AND {seen} sch)"""
-    yield f"""CREATE OR REPLACE VIEW {home}.house_constraints AS
+    yield f"""CREATE OR REPLACE VIEW {home}.house_table_constraints AS
         SELECT DISTINCT db AS CONSTRAINT_CATALOG, sch AS CONSTRAINT_SCHEMA, name AS CONSTRAINT_NAME,
             db AS TABLE_CATALOG, sch AS TABLE_SCHEMA, tbl AS TABLE_NAME, kind AS CONSTRAINT_TYPE,
             'NO' AS IS_DEFERRABLE, 'YES' AS INITIALLY_DEFERRED, 'NO' AS ENFORCED, NULL::VARCHAR AS COMMENT
         FROM {HOUSE}.keys WHERE db = '{db}' AND {seen} sch)"""
+    sized = """data_type AS DATA_TYPE, char_length AS CHARACTER_MAXIMUM_LENGTH, num_precision AS NUMERIC_PRECISION,
+        num_scale AS NUMERIC_SCALE, NULL::INTEGER AS DATETIME_PRECISION, dtd AS DTD_IDENTIFIER"""
+    owner = "db AS OBJECT_CATALOG, sch AS OBJECT_SCHEMA, tbl AS OBJECT_NAME, 'TABLE' AS OBJECT_TYPE"
+    yield f"""CREATE OR REPLACE VIEW {home}.house_element_types AS
+        SELECT {owner}, part_of AS COLLECTION_TYPE_IDENTIFIER, {sized}
+        FROM {HOUSE}.parts WHERE field IS NULL AND db = '{db}' AND {seen} sch)"""
+    yield f"""CREATE OR REPLACE VIEW {home}.house_fields AS
+        SELECT {owner}, part_of AS ROW_IDENTIFIER, field AS FIELD_NAME, place AS ORDINAL_POSITION, {sized}
+        FROM {HOUSE}.parts WHERE field IS NOT NULL AND db = '{db}' AND {seen} sch)"""

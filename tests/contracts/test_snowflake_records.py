@@ -244,3 +244,30 @@ def test_records_are_plain_json() -> None:
         "clustering_key": "LINEAR(A)",
         "auto_clustering": True,
     }
+
+
+def test_structured_types_are_put_together_from_their_parts() -> None:
+    def part(of: str, field: str | None, place: int, word: str, mine: str | None = None, **size: int) -> dict[str, Any]:
+        return {"part_of": of, "field_name": field, "place": place, "data_type": word, "dtd_identifier": mine, **size}
+
+    parts = translate.type_parts(
+        [
+            part("1", None, 1, "OBJECT", "1.1"),
+            part("1.1", "odd name", 1, "TEXT", character_maximum_length=3),
+            part("1.1", "m", 2, "MAP", "1.1.2"),
+            part("1.1.2", "KEY", 1, "TEXT", character_maximum_length=16_777_216),
+            part("1.1.2", "VALUE", 2, "NUMBER", numeric_precision=12, numeric_scale=2),
+            part("loop", None, 1, "ARRAY", "loop"),
+        ]
+    )
+    rows = [
+        {"column_name": "A", "data_type": "ARRAY", "dtd_identifier": "1"},
+        {"column_name": "B", "data_type": "ARRAY", "dtd_identifier": None},
+        {"column_name": "C", "data_type": "ARRAY", "dtd_identifier": "loop"},
+    ]
+    found = {c.path: (c.native_type, c.type) for c in translate.columns(rows, parts)}
+    assert found["A"][0] == 'ARRAY(OBJECT("odd name" VARCHAR(3), m MAP(VARCHAR(16777216), NUMBER(12,2))))'
+    assert found["A[].odd name"] == ("VARCHAR(3)", "varchar(3)")
+    assert found["A[].m"][1] == "map<string,decimal(12,2)>"
+    assert found["B"] == ("ARRAY", "array<variant>")
+    assert found["C"][0] == "ARRAY(ARRAY)"
