@@ -59,7 +59,7 @@ def _start(here: Installation, out: Console, port: int | None, wish: Wish) -> li
             this.detail = described(here, already)
     with step(out, "Estate") as this:
         sources = here.estate().sources
-        this.detail = f"{len(sources)} sources: {', '.join(s.name for s in sources)}"
+        this.detail = ", ".join(s.name for s in sources)
     here.enter()
     with step(out, "Dagster") as this:
         this.tell("starting")
