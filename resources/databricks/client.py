@@ -90,8 +90,9 @@ class DatabricksReader(Reader):
 
     def read(self, scope: Scope, names: NameFilter) -> Iterator[Page]:
         """Tables, volumes, functions and models of a schema, page by page."""
-        place = {"catalog_name": scope.detail["catalog"], "schema_name": scope.detail["schema"]}
-        book = self._tags.of_schema(place["catalog_name"], place["schema_name"])
+        catalog, schema = _parts(scope)
+        place = {"catalog_name": catalog, "schema_name": schema}
+        book = self._tags.of_schema(catalog, schema)
         if book.reasons or book.notes:
             yield Page(reasons=book.reasons, notes=book.notes)
         relations = 0
@@ -109,7 +110,7 @@ class DatabricksReader(Reader):
                 if kind.namespace == "relation":
                     raise
                 yield Page(reasons=(Reason.of(error),))
-        if not relations and (reason := self._privileges.blind(scope)):
+        if not relations and (reason := self._privileges.blind(catalog, schema)):
             yield Page(reasons=(reason,))
 
     def presence(self, scope: Scope) -> Presence:

@@ -41,8 +41,11 @@ class PersonalToken(CredentialsStrategy):
 class MachineToken(CredentialsStrategy):
     """OAuth client credentials of a service principal. Safe to use from several threads."""
 
-    def __init__(self, host: str, client_id: str, client_secret: str, timeout: tuple[float, float]) -> None:
-        self._host, self._client, self._timeout = host, (client_id, client_secret), timeout
+    def __init__(
+        self, host: str, client_id: str, client_secret: str, timeout: tuple[float, float], verify: bool | str = True
+    ) -> None:
+        self._host, self._client = host, (client_id, client_secret)
+        self._timeout, self._verify = timeout, verify
         self._lock = threading.Lock()
         self._used = threading.local()
         self._token, self._until = "", 0.0
@@ -93,7 +96,7 @@ class MachineToken(CredentialsStrategy):
         form = {"grant_type": "client_credentials", "scope": "all-apis"} if method == "POST" else None
         auth = self._client if method == "POST" else None
         try:
-            answer = requests.request(method, url, data=form, auth=auth, timeout=self._timeout)
+            answer = requests.request(method, url, data=form, auth=auth, timeout=self._timeout, verify=self._verify)
         except requests.RequestException as error:
             raise classify_transport(error, operation) from error
         if answer.status_code == 429:

@@ -82,7 +82,7 @@ def classify_transport(error: Exception, operation: str) -> GovernanceError:
             f"the server's certificate is not to be trusted: {_short(error)}",
             platform=PLATFORM,
             operation=operation,
-            remedy="install the authority that signed it, or name its file in REQUESTS_CA_BUNDLE",
+            remedy="give the file of the authority that signed it as ca_bundle",
         )
     if isinstance(error, requests.exceptions.JSONDecodeError):
         return ProtocolError(

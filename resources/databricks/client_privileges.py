@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from governance.errors import GovernanceError, NotFound, PermissionDenied, Transient
-from governance.listing import Probe, Reason, Scope
+from governance.listing import Probe, Reason
 from resources.databricks.client_errors import EndpointAbsent
 from resources.databricks.client_session import Workspace, part
 
@@ -86,16 +86,15 @@ class Privileges:
             if isinstance(g, dict)
         ]
 
-    def blind(self, scope: Scope) -> Reason | None:
+    def blind(self, catalog: str, schema: str) -> Reason | None:
         """Why a schema that shows no table may have some: listings leave out what we may not see, without a word."""
-        catalog, schema = str(scope.detail["catalog"]), str(scope.detail["schema"])
         held = self.held("schema", f"{catalog}.{schema}")
         if held is None or held & _SEES or self._owns(catalog, schema):
             return None
         grant = f"GRANT BROWSE ON CATALOG {_quoted(catalog)} TO {self._grantee}"
         return Reason(
             "permission_denied",
-            f"{scope.name} shows no tables, and without BROWSE or SELECT on it that says nothing",
+            f"{catalog}.{schema} shows no tables, and without BROWSE or SELECT on it that says nothing",
             "GET /tables",
             grant,
         )

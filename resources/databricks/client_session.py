@@ -14,6 +14,7 @@ import requests
 from databricks.sdk.clock import Clock
 from databricks.sdk.core import ApiClient, Config
 from databricks.sdk.errors.base import DatabricksError
+from requests.adapters import HTTPAdapter
 
 from governance.errors import AuthenticationError, GovernanceError, ProtocolError, Terminal, Unavailable
 from resources.calls import Caller, CallPolicy, Meter
@@ -39,6 +40,7 @@ class Connection:
     warehouse_id: str | None = None
     tags: Literal["sql", "entity", "off"] = "off"
     details: bool = False
+    ca_bundle: str | None = None
 
 
 class OneTry(Clock):
@@ -54,6 +56,18 @@ class OneTry(Clock):
     def sleep(self, seconds: float) -> None:
         """Takes no time, and passes a day."""
         self._slept.seconds = getattr(self._slept, "seconds", 0.0) + 86_400.0
+
+
+class Trusting(HTTPAdapter):
+    """Trusts one file of authorities; a session's own setting would yield to REQUESTS_CA_BUNDLE."""
+
+    def __init__(self, authorities: str) -> None:
+        super().__init__(pool_connections=20, pool_maxsize=20, pool_block=True)
+        self._authorities = authorities
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        """One request."""
+        return super().send(request, *args, **{**kwargs, "verify": self._authorities})
 
 
 class IsolatedConfig(Config):
@@ -115,7 +129,8 @@ class Workspace:
         while True:
             answer = self.get(path, query)
             self.meter.add(pages=1)
-            records = answer.get(key) or []
+            # an empty list may be left out, but then there is nothing else but the token
+            records = answer.get(key, [] if answer.keys() <= {"next_page_token"} else None)
             if not isinstance(records, list):
                 raise self._nonsense(path, f"{key} is no list")
             empty = 0 if records else empty + 1
@@ -225,6 +240,8 @@ class Workspace:
         inner._http_timeout_seconds = (self._policy.connect_timeout, self._policy.read_timeout)
         self._http: requests.Session = inner._session
         self._http.hooks["response"].append(self._remember)
+        if self.connection.ca_bundle is not None:
+            self._http.mount("https://", Trusting(self.connection.ca_bundle))
         return api
 
     def _nonsense(self, path: str, message: str) -> ProtocolError:
@@ -261,4 +278,5 @@ def _login(connection: Connection, policy: CallPolicy) -> PersonalToken | Machin
     if connection.client_id is None or connection.client_secret is None:
         raise AuthenticationError("neither a token nor a service principal", platform=PLATFORM, operation="login")
     timeout = (policy.connect_timeout, policy.read_timeout)
-    return MachineToken(connection.host, connection.client_id, connection.client_secret, timeout)
+    verify = connection.ca_bundle or True
+    return MachineToken(connection.host, connection.client_id, connection.client_secret, timeout, verify)

@@ -1,6 +1,7 @@
 """The Dagster resource of a Databricks source: its fields are the `connection` block of estate.yaml."""
 
 import ipaddress
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 from urllib.parse import urlsplit
 
@@ -41,6 +42,7 @@ class DatabricksResource(SourceResource):
     details: bool = Field(
         default=False, description="One more call a table: view dependencies and constraints, which listings leave out."
     )
+    ca_bundle: str | None = Field(default=None, description="PEM file of the authorities to trust at host.")
     allow_http: bool = Field(default=False, description="Allow http:// beyond this machine, for servers without TLS.")
 
     def reader(self) -> "DatabricksReader":
@@ -75,12 +77,18 @@ class DatabricksResource(SourceResource):
             warehouse_id=self.warehouse_id,
             tags=self._tag_mode(),
             details=self.details,
+            ca_bundle=self._authorities(),
         )
 
     def _tag_mode(self) -> Literal["sql", "entity", "off"]:
         if self.tags == "auto":
             return "sql" if self.warehouse_id else "off"
         return self.tags
+
+    def _authorities(self) -> str | None:
+        if self.ca_bundle is not None and not Path(self.ca_bundle).is_file():
+            raise self._wrong("ca_bundle", f"there is no file {self.ca_bundle}", "give the path of a PEM file")
+        return self.ca_bundle
 
     def _address(self) -> str:
         text = self.host if "://" in self.host else f"https://{self.host}"

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar
 
 import pytest
@@ -9,14 +10,24 @@ import requests
 
 from governance.errors import AuthenticationError, ConfigurationError, DeadlineExceeded, NotFound
 from governance.filters import NameFilter
-from governance.listing import Page, Presence, Reason, Scope, Status
-from governance.model import Dataset, Tag
-from resources.source import Reader
-from sandbox.databricks.access import ADMIN_TOKEN, READER_TOKEN, STRANGER_TOKEN
+from governance.listing import Presence, Scope, Status
+from governance.model import Tag
+from sandbox.databricks.access import ADMIN_TOKEN, READER_TOKEN
 from sandbox.serving import Company, Face, Served, running
 from tests.contracts.contract import EVERYTHING, ReaderContract, comparable, read_all
-
-CATALOG = "/api/2.1/unity-catalog"
+from tests.fixtures.databricks import (
+    CATALOG,
+    SALES,
+    SECRETS,
+    api,
+    datasets,
+    machine,
+    notes,
+    pages,
+    reader,
+    reasons,
+    table,
+)
 
 
 class TestContract(ReaderContract):
@@ -57,32 +68,8 @@ def face(served: Served) -> Iterator[Face]:
 
 @pytest.fixture(autouse=True)
 def tokens(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("T_READER", READER_TOKEN)
-    monkeypatch.setenv("T_ADMIN", ADMIN_TOKEN)
-    monkeypatch.setenv("T_STRANGER", STRANGER_TOKEN)
-    monkeypatch.setenv("SANDBOX_DATABRICKS_CLIENT_SECRET", "dose-sandbox-reader-secret")
-
-
-def reader(served: Served, variable: str = "T_READER", **other: Any) -> Reader:
-    fields = {"host": served.url, "token": {"env": variable}, **other}
-    return ReaderContract.resource(TestContract(), fields).reader()
-
-
-def machine(served: Served, **other: Any) -> Reader:
-    return ReaderContract.resource(TestContract(), served.face.connection(served.url), **other).reader()
-
-
-def api(served: Served, method: str, path: str, body: Any = None) -> Any:
-    headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
-    answer = requests.request(method, f"{served.url}{CATALOG}{path}", json=body, headers=headers, timeout=10)
-    assert answer.ok, answer.text
-    return answer.json()
-
-
-def table(name: str, schema: str = "scratch", **other: Any) -> dict[str, Any]:
-    column = {"name": "a", "type_text": "int", "type_name": "INT", "position": 0}
-    place = {"name": name, "catalog_name": "main", "schema_name": schema}
-    return {**place, "table_type": "MANAGED", "data_source_format": "DELTA", "columns": [column], **other}
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture
@@ -96,25 +83,6 @@ def scratch(served: Served) -> Iterator[Scope]:
         timeout=10,
     )
     assert answer.status_code in (200, 404)
-
-
-def pages(reader: Reader, scope: Scope) -> list[Page]:
-    return list(reader.read(scope, EVERYTHING))
-
-
-def datasets(found: list[Page]) -> dict[str, Dataset]:
-    return {d.qualified_name: d for page in found for d in page.datasets}
-
-
-def reasons(found: list[Page]) -> list[Reason]:
-    return [r for page in found for r in page.reasons]
-
-
-def notes(found: list[Page]) -> dict[str, str]:
-    return {key: note for page in found for key, note in page.notes.items()}
-
-
-SALES = Scope("main.sales", "schema", {"catalog": "main", "schema": "sales"})
 
 
 # --- who we are ---
@@ -170,7 +138,7 @@ def test_only_the_estate_decides_not_the_environment(served: Served, monkeypatch
 def test_fields_that_contradict_each_other_are_refused(served: Served, fields: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigurationError, match=said) as raised:
         reader(served, **fields)
-    assert raised.value.operation.startswith("sources.contract.connection.")
+    assert raised.value.operation.startswith("sources.w.connection.")
     assert raised.value.remedy
 
 
@@ -346,57 +314,15 @@ def test_filters_hide_scopes_and_spare_their_calls(served: Served) -> None:
     assert set(datasets(only)) == {"main.sales.orders"}
 
 
-# --- privileges ---
-
-
-def grant(served: Served, catalog: str, add: list[str], remove: list[str] | None = None) -> None:
-    change = {"principal": "stranger@acme.example", "add": add, "remove": remove or []}
-    api(served, "PATCH", f"/permissions/catalog/{catalog}", {"changes": [change]})
-
-
-@pytest.fixture
-def stranger(served: Served) -> Iterator[Reader]:
-    with reader(served, "T_STRANGER") as open_one:
-        yield open_one
-    grant(served, "main", [], ["USE_CATALOG", "USE_SCHEMA", "BROWSE", "SELECT", "EXECUTE", "READ_VOLUME"])
-
-
-def test_nothing_to_see_is_never_an_empty_success(stranger: Reader) -> None:
-    listing = stranger.scopes(EVERYTHING)
-    assert listing.status is Status.PARTIAL
-    assert listing.reasons[0].remedy.endswith("TO `stranger@acme.example`")
-    assert [p.name for p in stranger.probe() if not p.ok] == ["catalogs"]
-
-
-def test_a_schema_without_privileges_is_denied_with_the_grant(served: Served, stranger: Reader) -> None:
-    grant(served, "main", ["USE_CATALOG"])
-    [line] = [p for p in stranger.probe() if not p.ok]
-    assert line.missing == "USE SCHEMA, SELECT, EXECUTE, READ VOLUME"
-    assert line.remedy == (
-        "GRANT USE SCHEMA, SELECT, EXECUTE, READ VOLUME ON CATALOG `main` TO `stranger@acme.example`"
-    )
-    with pytest.raises(Exception, match="does not have USE SCHEMA") as raised:
-        pages(stranger, SALES)
-    assert getattr(raised.value, "remedy", "") == "GRANT USE SCHEMA ON SCHEMA `main`.`sales` TO `stranger@acme.example`"
-
-
-def test_tables_that_are_silently_left_out_make_the_listing_partial(served: Served, stranger: Reader) -> None:
-    grant(served, "main", ["USE_CATALOG", "USE_SCHEMA"])
-    [reason] = reasons(pages(stranger, SALES))
-    assert reason.code == "permission_denied"
-    assert reason.remedy == "GRANT BROWSE ON CATALOG `main` TO `stranger@acme.example`"
-
-
-def test_tables_shown_without_columns_are_not_taken_for_empty(served: Served, stranger: Reader) -> None:
-    grant(served, "main", ["BROWSE"])
-    found = pages(stranger, SALES)
-    assert not [d for d in datasets(found).values() if d.namespace == "relation"]
-    assert any("SELECT ON CATALOG `main`" in r.remedy and "main.sales.campaigns" in r.message for r in reasons(found))
-
-
-def test_an_empty_schema_that_we_may_read_is_complete(served: Served, scratch: Scope) -> None:
-    with reader(served) as open_one:
-        assert reasons(pages(open_one, scratch)) == []
+def test_scopes_are_read_by_several_threads_at_once(served: Served) -> None:
+    with machine(served) as open_one:
+        expected = read_all(open_one)
+        scopes = list(open_one.scopes(EVERYTHING).scopes) * 6
+        requests.delete(f"{served.url}/_sandbox/tokens", timeout=10)
+        with ThreadPoolExecutor(8) as pool:
+            found = [d for page in pool.map(lambda s: pages(open_one, s), scopes) for p in page for d in p.datasets]
+    assert len(found) == 6 * len(expected)
+    assert {(d.namespace, d.qualified_name): d for d in found} == expected
 
 
 def test_the_account_is_equal_at_another_scale() -> None:
