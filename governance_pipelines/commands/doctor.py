@@ -16,6 +16,7 @@ from governance.estate import Source
 from governance.listing import Probe
 from governance_pipelines.bindings import Installation, installation
 from governance_pipelines.display import console
+from governance_pipelines.logs import configure_logging
 
 if TYPE_CHECKING:
     import psycopg
@@ -27,6 +28,7 @@ _HASTE = {"attempts": 2, "deadline_seconds": 30.0, "connect_timeout_seconds": 5.
 def run(as_json: bool) -> int:
     """Probes everything and shows it; 1 where anything is missing."""
     here = installation()
+    configure_logging(here.settings.logging, at_least="error")
     subjects: dict[str, Callable[[], Iterator[Probe]]] = {
         "settings": partial(_settings, here),
         "database": partial(_database, here),

@@ -11,6 +11,7 @@ from rich.console import Console
 from governance_pipelines.bindings import Installation, installation
 from governance_pipelines.display import SyncProgress, aside, console, summary
 from governance_pipelines.home import prepare
+from governance_pipelines.logs import configure_logging
 
 if TYPE_CHECKING:
     from governance_pipelines.launch import SourceResult
@@ -38,6 +39,7 @@ def synced(
     here: Installation, out: Console, sources: Sequence[str] = (), scope: str | None = None, accept_loss: bool = False
 ) -> "list[SourceResult]":
     """Runs the sync with progress on `out`; Dagster's own log goes to `logs/sync.log`."""
+    configure_logging(here.settings.logging)
     with aside(here.home / "logs" / "sync.log"), SyncProgress(out) as progress:
         import dagster as dg
 
