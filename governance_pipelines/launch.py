@@ -15,6 +15,7 @@ from governance.errors import ConfigurationError
 from governance_pipelines.bindings import Installation
 from governance_pipelines.deployment import deployment, source_assets
 from governance_pipelines.jobs import source_job_name
+from governance_pipelines.orphans import process_tag
 from resources.inventory.database import Inventory
 
 
@@ -91,7 +92,7 @@ def _run(
     result = definitions.resolve_job_def(source_job_name(name)).execute_in_process(
         instance=instance,
         run_config={"ops": {f"{name}__metadata": {"config": config}}},
-        tags={"governance/actor": getpass.getuser()},
+        tags={"governance/actor": getpass.getuser(), **process_tag()},
         raise_on_error=False,
     )
     failures = [str(e.event_specific_data) for e in result.all_node_events if e.is_step_failure]
