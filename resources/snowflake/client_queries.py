@@ -5,7 +5,8 @@ INFORMATION_SCHEMA), the columns of keys, and the text of materialized views and
 10,000 rows.
 """
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -56,6 +57,24 @@ class Span:
         """Conditions on the label, and their values."""
         bounds = [(f" AND {label} {sign} ?", v) for sign, v in ((">=", self.low), ("<", self.high)) if v is not None]
         return "".join(text for text, _ in bounds), [value for _, value in bounds]
+
+
+def spans(include: Sequence[str], scope: str) -> list[Span]:
+    """Where in a scope the names lie that one of these globs can match, in order and apart; all of it without globs.
+
+    Only a glob's beginning counts: what a span holds besides is for the caller to filter.
+    """
+    heads: set[str] = set()
+    for pattern in include:
+        head = re.split(r"[*?\[]", pattern, maxsplit=1)[0]
+        rest = head.removeprefix(f"{scope}.")
+        quoted_name, no_successor = rest[:1] == '"', rest[-1:] >= "\ud7ff"
+        if f"{scope}.".startswith(head) or (rest != head and (quoted_name or no_successor)):
+            return [Span()]
+        if rest != head:
+            heads.add(rest)
+    apart = [h for h in sorted(heads) if not any(h != other and h.startswith(other) for other in heads)]
+    return [Span(h, h[:-1] + chr(ord(h[-1]) + 1), h) for h in apart] if include else [Span()]
 
 
 def current_role(client: Client) -> str:

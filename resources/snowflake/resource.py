@@ -140,11 +140,11 @@ class SnowflakeReader(Reader):
         )
 
     def read(self, scope: Scope, names: NameFilter) -> Iterator[Page]:
-        """The schema's relations by name. Globs on relations are the caller's: SQL has no such patterns."""
+        """The schema's relations by name. How an include glob begins is pushed down; the rest of it is the caller's."""
         from resources.snowflake.resource_scope import ScopeReading
 
         database, schema = _parts(scope)
-        yield from ScopeReading(self.client, database, schema).pages()
+        yield from ScopeReading(self.client, database, schema, names.include).pages()
 
     def presence(self, scope: Scope) -> Presence:
         """Absent only where ACCOUNT_USAGE has seen the schema dropped: what is hidden from a role looks the same."""

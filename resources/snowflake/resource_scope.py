@@ -1,6 +1,6 @@
 """One scope of Snowflake read to its end: ordered streams of tables, columns, texts and tags merged by name."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -51,10 +51,11 @@ class Ordered:
 
 
 class ScopeReading:
-    """The reading of one schema."""
+    """The reading of one schema, as far as include globs can match in it."""
 
-    def __init__(self, client: Client, database: str, schema: str) -> None:
+    def __init__(self, client: Client, database: str, schema: str, include: Sequence[str] = ()) -> None:
         self.client, self.database, self.schema = client, database, schema
+        self._spans = queries.spans(include, translate.qualified(database, schema))
         self._columns = Ordered(self._rows(queries.columns), "table_name")
         self._views = Ordered(self._rows(queries.views), "table_name")
         self._parts = Ordered(self._rows(queries.type_parts), "object_name")
@@ -66,10 +67,11 @@ class ScopeReading:
 
     def _rows(self, ask: Callable[[Client, str, str, queries.Span], Iterator[list[Row]]]) -> Iterator[Row]:
         """The rows by name; asked for when the first is wanted, and in parts where Snowflake wants that."""
-        answers = queries.narrowed(queries.Span(), lambda span: ask(self.client, self.database, self.schema, span))
-        for _, portions in answers:
-            for portion in portions:
-                yield from portion
+        for wanted in self._spans:
+            answers = queries.narrowed(wanted, lambda span: ask(self.client, self.database, self.schema, span))
+            for _, portions in answers:
+                for portion in portions:
+                    yield from portion
 
     def pages(self) -> Iterator[Page]:
         """First the schema with its tags, then its relations by name.

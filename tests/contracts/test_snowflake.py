@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import pytest
 
 from governance.errors import AuthenticationError, ConfigurationError, GovernanceError, NotFound, PermissionDenied
+from governance.filters import NameFilter
 from governance.listing import Presence, Scope, Status
 from resources.source import Reader
 from sandbox.serving import Face, Served
@@ -194,6 +195,14 @@ class TestSnowflakeReader(ReaderContract):
             finally:
                 face.server.most_rows = None
         assert parts == whole
+
+    def test_include_globs_are_pushed_down(self, reader: Reader, face: Face) -> None:
+        names = NameFilter(["RETAIL.SALES.ORDERS*", "RETAIL.SALES.P*"])
+        pages = list(reader.read(Scope("RETAIL.SALES", "schema"), names))
+        whole = {d.name: d for p in reader.read(Scope("RETAIL.SALES", "schema"), EVERYTHING) for d in p.datasets}
+        found = [d for p in pages for d in p.datasets]
+        assert [d.name for d in found] == ["ORDERS", "ORDERS_BY_STORE", "PAYMENTS"]
+        assert all(d == whole[d.name] for d in found)
 
     def test_more_than_one_page_and_more_than_one_fetch(
         self, connection: dict[str, Any], face: Face, admin: Callable[..., None]

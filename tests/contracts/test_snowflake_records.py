@@ -12,9 +12,10 @@ from snowflake.connector.vendored.requests import exceptions as http
 
 from governance import errors
 from governance.errors import RecordError
+from governance.filters import NameFilter
 from governance.model import Column
 from resources.snowflake import client_errors, translate, translate_tags
-from resources.snowflake.client_queries import Span, narrowed, quoted
+from resources.snowflake.client_queries import Span, narrowed, quoted, spans
 from resources.snowflake.resource_scope import Ordered
 
 NAMES = st.text(st.sampled_from('aA."$ é\n'), max_size=6)
@@ -62,6 +63,24 @@ def test_narrowing_asks_for_every_name_once_and_in_order(names: list[str], most:
         assert any(not " " <= c <= "~" for name in names for c in name)
     else:
         assert seen == sorted(names)
+
+
+@given(
+    st.lists(st.text(st.sampled_from("DSAB.*?"), min_size=1, max_size=7).map(lambda t: f"D.S.{t}"[-7:])),
+    st.lists(st.text(st.sampled_from("AB.*"), min_size=1, max_size=4), unique=True),
+)
+def test_no_name_that_a_glob_matches_is_left_unasked(include: list[str], names: list[str]) -> None:
+    asked = spans(include, "D.S")
+    for name in names:
+        holding = [s for s in asked if (s.low or "") <= name and (s.high is None or name < s.high)]
+        assert len(holding) <= 1
+        assert holding or not NameFilter(include).matches(translate.qualified("D", "S", name))
+
+
+def test_a_globs_beginning_narrows_the_question() -> None:
+    assert spans([], "D.S") == spans(["*.T"], "D.S") == spans(['D.S."a.b"'], "D.S") == [Span()]
+    assert spans(["D.S.FACT_*", "D.S.FACT_X*", "D.OTHER.*"], "D.S") == [Span("FACT_", "FACT`", "FACT_")]
+    assert spans(["D.OTHER.*"], "D.S") == []
 
 
 @pytest.mark.parametrize(
