@@ -88,7 +88,10 @@ def _run(call: Call, query: Query, act: str) -> Response:
         return JSONResponse(error.body(), error.status)
     except (ValueError, KeyError, TypeError, AttributeError):
         return stumbled()
-    return Response(status_code=204) if out is None else JSONResponse(out)
+    if out is None:
+        return Response(status_code=204)
+    # escaped, so that text which is no Unicode goes out as it was put in
+    return Response(json.dumps(out), media_type="application/json")
 
 
 def stumbled() -> Response:
