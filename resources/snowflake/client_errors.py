@@ -64,6 +64,7 @@ def classify(error: Exception, operation: str) -> GovernanceError | None:
 
 _LATER = "try again later; https://status.snowflake.com tells of outages"
 _REACH = "check `account`, `host`, `port` and `protocol` of this source, and that the network lets us through"
+_TELLING = (sdk.Error, http.RequestException)
 _Sorted = tuple[type[GovernanceError], str, str]
 
 
@@ -73,8 +74,11 @@ def _first_cause(error: BaseException) -> BaseException:
     if isinstance(error, OneTry) and error.__context__ is not None:
         found = error.__context__
     # RetryRequest carries the exception that it is about
-    while found.args and isinstance(found.args[0], BaseException) and not isinstance(found, sdk.Error):
+    while not isinstance(found, _TELLING) and found.args and isinstance(found.args[0], BaseException):
         found = found.args[0]
+    # at the login the connector speaks of a time-out whatever happened
+    if isinstance(found, sdk.OperationalError) and isinstance(found.__context__, http.RequestException):
+        found = found.__context__
     return found
 
 

@@ -8,7 +8,16 @@ from typing import Any, ClassVar
 
 import pytest
 
-from governance.errors import AuthenticationError, ConfigurationError, GovernanceError, NotFound, PermissionDenied
+from governance.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    DeadlineExceeded,
+    GovernanceError,
+    NotFound,
+    PermissionDenied,
+    TlsError,
+    Unavailable,
+)
 from governance.filters import NameFilter
 from governance.listing import Presence, Scope, Status
 from resources.source import Reader
@@ -195,6 +204,18 @@ class TestSnowflakeReader(ReaderContract):
             finally:
                 face.server.most_rows = None
         assert parts == whole
+
+    def test_how_a_connection_fails_is_told_apart(self, connection: dict[str, Any], face: Face) -> None:
+        def failure(**other: Any) -> GovernanceError:
+            with pytest.raises(GovernanceError) as raised, self.resource(connection, **other).reader() as reader:
+                reader.scopes(EVERYTHING)
+            return raised.value
+
+        assert isinstance(failure(protocol="https"), TlsError)
+        refused = failure(port=9, attempts=1)
+        assert isinstance(refused, Unavailable) and "no connection" in refused.message
+        face.faults.replace([{"action": "slow", "match": "query-request", "seconds": 3}])
+        assert isinstance(failure(read_timeout_seconds=1, attempts=1), DeadlineExceeded)
 
     def test_include_globs_are_pushed_down(self, reader: Reader, face: Face) -> None:
         names = NameFilter(["RETAIL.SALES.ORDERS*", "RETAIL.SALES.P*"])

@@ -230,7 +230,8 @@ def test_errors_of_the_connector(error: Exception, kind: type[errors.GovernanceE
 @pytest.mark.parametrize(
     ("cause", "kind"),
     [
-        (http.ReadTimeout("60 s"), errors.DeadlineExceeded),
+        (http.ReadTimeout(TimeoutError("60 s")), errors.DeadlineExceeded),
+        (http.ConnectionError(OSError("no such host")), errors.Unavailable),
         (http.ConnectionError("reset"), errors.Unavailable),
         (sdk.TooManyRequests(errno=429), errors.Throttled),
         (KeyError("no such key in the answer"), errors.Unavailable),
