@@ -164,25 +164,24 @@ def _wait_until_full(home: Path, record: Record, tell: Callable[[str], None]) ->
 
 def _start_atlas(installation: Installation, tell: Callable[[str], None]) -> str:
     """Starts a real, empty Apache Atlas; returns its URL when it is active."""
+    from sandbox.atlas.real import why_not
+
     home = installation.home
-    if not ATLAS_SERVER.exists() or shutil.which("java") is None:
+    if missing := why_not() if ATLAS_SERVER.exists() else f"{ATLAS_SERVER} is not there: this is no checkout":
         raise ConfigurationError(
-            "a real Apache Atlas needs a checkout, Java 17 and Maven",
-            platform="sandbox",
-            remedy="install them, or leave --real-atlas away",
+            missing, platform="sandbox", operation="--real-atlas", remedy="install it, or leave --real-atlas away"
         )
     data = home / "sandbox" / "atlas"
     shutil.rmtree(data, ignore_errors=True)
     port = _four_free_ports()
+    # the log of an earlier run says "ready" too
+    (home / "logs" / f"{ATLAS}.log").unlink(missing_ok=True)
     record = processes.start(home, ATLAS, [str(ATLAS_SERVER), str(port), str(data)], installation.marked_environment())
-    url, deadline = f"http://127.0.0.1:{port}", time.monotonic() + ATLAS_PATIENCE_SECONDS
+    deadline = time.monotonic() + ATLAS_PATIENCE_SECONDS
     while time.monotonic() < deadline:
-        try:
-            answer = requests.get(f"{url}/api/atlas/admin/status", timeout=5)
-            if answer.ok and answer.json().get("Status") == "ACTIVE":
-                return url
-        except (requests.RequestException, ValueError):
-            tell("a real Apache Atlas is starting")
+        if "ready at" in processes.tail(record, lines=1000):
+            return f"http://127.0.0.1:{port}"
+        tell("a real Apache Atlas is starting")
         if not processes.alive(record):
             raise Unavailable(
                 f"Apache Atlas ended by itself:\n{processes.tail(record)}",
