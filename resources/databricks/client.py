@@ -7,7 +7,14 @@ from typing import Any
 import msgspec
 import structlog
 
-from governance.errors import AuthenticationError, GovernanceError, NotFound, PermissionDenied, RecordError
+from governance.errors import (
+    AuthenticationError,
+    GovernanceError,
+    NotFound,
+    PermissionDenied,
+    ProtocolError,
+    RecordError,
+)
 from governance.filters import NameFilter
 from governance.listing import Page, Presence, Probe, Quarantined, Reason, Scope, ScopeListing
 from governance.model import Container, Dataset
@@ -25,7 +32,6 @@ log = structlog.get_logger(__name__)
 # the platform's own: what these hold is not the company's, or only describes the rest
 _OWN_SCHEMA = "information_schema"
 _OWN_CATALOGS = frozenset({"SYSTEM_CATALOG", "INTERNAL_CATALOG"})
-_BROWSED_ONLY = "columns, view text and location are withheld from a principal that has BROWSE only"
 
 
 class Listed(msgspec.Struct, frozen=True):
@@ -65,6 +71,7 @@ class DatabricksReader(Reader):
         hidden: list[str] = []
         containers: list[Container] = []
         reasons: list[Reason] = []
+        self._privileges.identities()
         catalogs = self._catalogs()
         for catalog in catalogs:
             try:
@@ -91,6 +98,7 @@ class DatabricksReader(Reader):
     def read(self, scope: Scope, names: NameFilter) -> Iterator[Page]:
         """Tables, volumes, functions and models of a schema, page by page."""
         catalog, schema = _parts(scope)
+        self._privileges.identities()
         place = {"catalog_name": catalog, "schema_name": schema}
         book = self._tags.of_schema(catalog, schema)
         if book.reasons or book.notes:
@@ -105,8 +113,9 @@ class DatabricksReader(Reader):
                 if kind.namespace == "relation":
                     raise
                 yield Page(notes={kind.key: "not available on this server"})
-            except PermissionDenied as error:
-                # without its tables a schema is not read at all; the rest is worth having without the one part
+            except (PermissionDenied, ProtocolError) as error:
+                # without its tables a schema is not read at all; they are worth having without the other parts, which
+                # a foreign catalog may refuse to list
                 if kind.namespace == "relation":
                     raise
                 yield Page(reasons=(Reason.of(error),))
@@ -155,8 +164,10 @@ class DatabricksReader(Reader):
         """The records translated; what they lack because of a missing privilege is a reason."""
         records = translate.cleaned(records)
         wanted = [r for r in records if (place := translate.place(r)) is None or names.matches(place)]
-        withheld = [r for r in wanted if kind.namespace == "relation" and _is_withheld(r)]
-        wanted = [r for r in wanted if not _is_withheld(r)] if withheld else wanted
+        browsed = [r for r in wanted if isinstance(r, dict) and r.get("browse_only")]
+        if browsed:
+            # a table whose columns are withheld would look like one that lost them
+            wanted = [r for r in wanted if not (kind.namespace == "relation" and _is_withheld(r))]
         own = self._tags.of_objects(kind.namespace, wanted)
         tags = {**book.tags, **own.tags}
         datasets: list[Dataset] = []
@@ -171,8 +182,9 @@ class DatabricksReader(Reader):
                 datasets.append(kind.translated(record, tags))
             except RecordError as error:
                 quarantined.append(Quarantined(translate.place(record), error.message, record))
-        if withheld:
-            reasons.append(self._privileges.withheld([str(translate.place(r)) for r in withheld], _BROWSED_ONLY))
+        if browsed:
+            names_of = [str(translate.place(r)) for r in browsed]
+            reasons.append(self._privileges.withheld(str(browsed[0].get("catalog_name")), names_of))
         return Page(tuple(datasets), (), tuple(quarantined), tuple(reasons), own.notes)
 
     def _in_full(self, record: dict[str, Any], reasons: list[Reason]) -> dict[str, Any]:

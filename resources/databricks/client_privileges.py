@@ -42,7 +42,7 @@ class Privileges:
             yield self._warehouse(self._workspace.connection.warehouse_id)
 
     def identities(self) -> frozenset[str]:
-        """Our own name and our groups'; empty where the server cannot say."""
+        """Our own name and our groups'; empty where the server cannot say. Asked once, for grants to name us."""
         if self._known is None:
             try:
                 me = self._workspace.get("/api/2.0/preview/scim/v2/Me", base="")
@@ -99,11 +99,12 @@ class Privileges:
             grant,
         )
 
-    def withheld(self, names: list[str], why: str) -> Reason:
-        """Why these tables are left out of a page."""
+    def withheld(self, catalog: str, names: list[str]) -> Reason:
+        """Why these objects are shown in part, or left out of a page."""
+        why = "columns, definition and location are withheld from a principal that has BROWSE only"
         shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-        catalog = names[0].split(".")[0].strip("`")
-        grant = f"GRANT USE CATALOG, USE SCHEMA, SELECT ON CATALOG {_quoted(catalog)} TO {self._grantee}"
+        need = "USE CATALOG, USE SCHEMA, SELECT, EXECUTE, READ VOLUME"
+        grant = f"GRANT {need} ON CATALOG {_quoted(catalog)} TO {self._grantee}"
         return Reason("permission_denied", f"{shown}: {why}", "GET /tables", grant)
 
     def no_catalogs(self) -> Reason:

@@ -8,7 +8,14 @@ from typing import Any, ClassVar
 import pytest
 import requests
 
-from governance.errors import AuthenticationError, ConfigurationError, DeadlineExceeded, NotFound
+from governance.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    DeadlineExceeded,
+    NotFound,
+    PermissionDenied,
+    Unavailable,
+)
 from governance.filters import NameFilter
 from governance.listing import Presence, Scope, Status
 from governance.model import Tag
@@ -176,12 +183,23 @@ def test_retry_after_is_obeyed(served: Served, face: Face) -> None:
         assert open_one.meter.snapshot()["throttled"] == 1
 
 
-def test_a_reset_while_listing_volumes_fails_the_scope_but_a_denial_is_a_reason(served: Served, face: Face) -> None:
-    face.faults.replace([{"action": "fail", "match": "unity-catalog/volumes", "status": 403}])
+@pytest.mark.parametrize(("status", "code"), [(403, "permission_denied"), (400, "protocol_error")])
+def test_volumes_that_cannot_be_listed_are_a_reason(served: Served, face: Face, status: int, code: str) -> None:
+    face.faults.replace([{"action": "fail", "match": "unity-catalog/volumes", "status": status}])
     with reader(served) as open_one:
         found = pages(open_one, SALES)
-        assert [r.code for r in reasons(found)] == ["permission_denied"]
+        assert [r.code for r in reasons(found)] == [code]
         assert "main.sales.churn" in datasets(found)
+
+
+def test_a_denial_names_us_and_volumes_that_fail_for_good_fail_the_scope(served: Served, face: Face) -> None:
+    face.faults.replace([{"action": "fail", "match": "unity-catalog/tables", "status": 403}])
+    with reader(served) as open_one, pytest.raises(PermissionDenied) as raised:
+        pages(open_one, SALES)
+    assert raised.value.remedy.endswith("TO `5b1f7c1e-2a35-4d0c-9a53-6d2f3a0c7e11`")
+    face.faults.replace([{"action": "fail", "match": "unity-catalog/volumes", "status": 503}])
+    with reader(served, attempts=1) as open_one, pytest.raises(Unavailable):
+        pages(open_one, SALES)
 
 
 # --- what changes on the platform's side ---

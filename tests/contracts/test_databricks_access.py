@@ -86,7 +86,13 @@ def test_tables_shown_without_columns_are_not_taken_for_empty(served: Served, st
     grant(served, "main", ["BROWSE"])
     found = pages(stranger, SALES)
     assert not [d for d in datasets(found).values() if d.namespace == "relation"]
-    assert any("SELECT ON CATALOG `main`" in r.remedy and "main.sales.campaigns" in r.message for r in reasons(found))
+    assert {r.code for r in reasons(found)} == {"permission_denied"}
+    assert all(
+        "SELECT, EXECUTE, READ VOLUME ON CATALOG `main` TO `stranger@acme.example`" in r.remedy for r in reasons(found)
+    )
+    assert "main.sales.campaigns" in reasons(found)[0].message
+    landing = Scope("main.landing", "schema", {"catalog": "main", "schema": "landing"})
+    assert "main.landing.clicks" in reasons(pages(stranger, landing))[0].message
 
 
 def test_an_empty_schema_that_we_may_read_is_complete(served: Served, scratch: Scope) -> None:
