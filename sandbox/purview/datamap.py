@@ -9,7 +9,8 @@ from sandbox.atlas.engine import Engine
 from sandbox.atlas.routes import Calls, Query
 from sandbox.atlas.state import Entity, Relationship
 from sandbox.purview.collections import ACCOUNT, Collections
-from sandbox.purview.discovery import Discovery, Invalid
+from sandbox.purview.discovery import Discovery
+from sandbox.purview.index import Invalid
 
 Json = Any
 
