@@ -1,13 +1,31 @@
-"""The one way into the inventory: a source's lock, its run row, and one transaction for each scope."""
+"""The one way into the inventory: a source's lock, its run row, and one transaction for each scope.
 
+Rules that hold whatever happens:
+
+- One sync a source at a time: a session lock, and a fence that grows with every sync. A transaction that finds a newer
+  fence than its own is refused, so that a run which lost its lock to a broken connection cannot write any more.
+- A scope is written in one transaction with one timestamp, later than any earlier one of the source.
+- A dataset that shows up in another scope of its source moved there: that is an update. Where its name says nothing of
+  its scope (collections), a missing one is therefore deleted only at the end of the sync, if no other scope had it.
+- A run that died leaves its finished scopes; the next sync of the source closes its row as failed.
+"""
+
+import threading
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 
+import psycopg
+
+from governance.errors import GovernanceError
 from governance.filters import NameFilter
-from governance.listing import Page, Reason, Scope, ScopeListing
+from governance.listing import Page, Reason, Scope, ScopeListing, Status
 from governance.loss_guard import LossGuard
+from resources.inventory import closing, containers, ledger
 from resources.inventory.database import Inventory
 from resources.inventory.outcomes import (
+    COUNTS,
     KnownScope,
     ScopeOutcome,
     SourceBusy,
@@ -15,6 +33,8 @@ from resources.inventory.outcomes import (
     SyncMode,
     SyncSummary,
 )
+from resources.inventory.scope_batch import Place
+from resources.inventory.scope_write import ScopeWrite, recount
 
 __all__ = [
     "KnownScope",
@@ -26,21 +46,50 @@ __all__ = [
     "inventory_sync",
 ]
 
+_ID_BLOCK = 1024
+_TICK = timedelta(microseconds=1)
+
 
 class SourceSync:
     """An open sync of one source. Every method may be called from several threads."""
 
+    def __init__(self, inventory: Inventory, source: SourceIdentity, opened: ledger.Opened, guard: LossGuard) -> None:
+        self.sync_id = opened.sync_id
+        self._inventory, self._source, self._opened, self._guard = inventory, source, opened, guard
+        self._lock = threading.Lock()
+        self._last = opened.clock
+        self._scope_ids: dict[str, int] = {}
+        self._free_ids: list[int] = []
+        self._unsure: dict[str, array[int]] = {}
+        self._ended = False
+        # more threads than connections wait here, where no time-out counts
+        self._places = threading.BoundedSemaphore(inventory.pool_size)
+
+    # --- scopes ---
+
     def record_scopes(self, listing: ScopeListing) -> None:
         """Keeps the listed scopes and their containers."""
-        raise NotImplementedError("in the next commit")
+        source_id = self._opened.source_id
+        with self._transaction() as (conn, at):
+            ids = ledger.upsert_scopes(conn, source_id, listing.scopes)
+            found = containers.store(conn, listing.containers, source_id, None, at)
+            if listing.status is Status.COMPLETE:
+                containers.mark_missing(conn, found, source_id, None, at)
+        with self._lock:
+            self._scope_ids.update(ids)
+        if listing.reasons:
+            with self._inventory.connection() as conn:
+                ledger.add_reasons(conn, self.sync_id, listing.reasons)
 
     def known_scopes(self) -> dict[str, KnownScope]:
         """Every scope the inventory has of this source, deleted ones too, by name."""
-        raise NotImplementedError("in the next commit")
+        with self._inventory.connection() as conn:
+            return ledger.known_scopes(conn, self._opened.source_id)
 
     def finished(self, run_ids: Sequence[str]) -> set[str]:
         """The scopes whose listing was complete in one of these runs."""
-        raise NotImplementedError("in the next commit")
+        with self._inventory.connection() as conn:
+            return ledger.finished(conn, self._opened.source_id, run_ids)
 
     def write_scope(
         self,
@@ -63,15 +112,59 @@ class SourceSync:
         Raises:
             GovernanceError: the database failed, or another run took the source over; nothing was written.
         """
-        raise NotImplementedError("in the next commit")
+        scope_id = self._scope_id(scope)
+        with self._transaction() as (conn, at):
+            place = Place(self._opened.source_id, scope_id, self.sync_id, at)
+            write = ScopeWrite(conn, scope, place, names, self._new_ids)
+            error = write.read(pages, progress)
+            if error is None or write.tally.counts["pages"]:
+                return self._settle(conn, write, error, accept_loss)
+        return self.fail_scope(scope, Reason.of(error))
+
+    def _settle(
+        self, conn: psycopg.Connection, write: ScopeWrite, error: GovernanceError | None, accept_loss: bool
+    ) -> ScopeOutcome:
+        """The end of a scope's transaction."""
+        if error is not None:
+            write.reasons.append(Reason.of(error))
+        else:
+            write.settle(self._guard, self._source.name, accept_loss)
+        status = Status.PARTIAL if write.reasons else Status.COMPLETE
+        write.close(status)
+        counts = write.tally.counts
+        unsure = write.missing.unsure if write.missing else array("q")
+        outcome = ScopeOutcome(
+            write.scope.name,
+            status,
+            tuple(write.reasons),
+            counts,
+            write.tally.kinds,
+            write.notes,
+            (self._now(conn) - write.place.at).total_seconds(),
+            counts["held"],
+            counts["changes"] > 0,
+        )
+        ledger.record_outcome(conn, write.place, outcome, settled=not unsure)
+        if unsure:
+            with self._lock:
+                self._unsure[write.scope.name] = unsure
+        return outcome
 
     def fail_scope(self, scope: Scope, reason: Reason) -> ScopeOutcome:
         """Records that this scope could not be read."""
-        raise NotImplementedError("in the next commit")
+        scope_id = self._scope_id(scope)
+        outcome = ScopeOutcome(
+            scope.name, Status.FAILED, (reason,), dict.fromkeys(COUNTS, 0), {}, {}, 0.0, held=0, changed=False
+        )
+        with self._transaction() as (conn, at):
+            place = Place(self._opened.source_id, scope_id, self.sync_id, at)
+            ledger.record_outcome(conn, place, outcome, settled=True)
+        return outcome
 
     def hide_scopes(self, names: Sequence[str]) -> None:
         """Puts the datasets of these scopes out of scope: the filters exclude them now."""
-        raise NotImplementedError("in the next commit")
+        for name in names:
+            self._end_scope(name, "out_of_scope", "")
 
     def drop_scopes(self, names: Sequence[str], evidence: str, accept_loss: bool = False) -> tuple[Reason, ...]:
         """Writes tombstones for all datasets of these scopes.
@@ -84,11 +177,136 @@ class SourceSync:
         Returns:
             Why nothing was dropped; empty where all was.
         """
-        raise NotImplementedError("in the next commit")
+        present = [k for k in self.known_scopes().values() if k.state == "present"]
+        lost = [k for k in present if k.name in set(names)]
+        held = self._guard.holds_scopes(len(present), len(lost), source=self._source.name)
+        if held is not None and not accept_loss:
+            for scope in lost:
+                self._hold_scope(scope, held)
+            return (held,)
+        for scope in lost:
+            self._end_scope(scope.name, "deleted", evidence)
+        return ()
+
+    def _hold_scope(self, known: KnownScope, held: Reason) -> None:
+        counts = {**dict.fromkeys(COUNTS, 0), "held": known.datasets}
+        outcome = ScopeOutcome(known.name, Status.PARTIAL, (held,), counts, {}, {}, 0.0, known.datasets, changed=False)
+        with self._transaction() as (conn, at):
+            place = Place(self._opened.source_id, self._scope_id(known.scope), self.sync_id, at)
+            ledger.record_outcome(conn, place, outcome, settled=True)
+
+    def _end_scope(self, name: str, state: str, evidence: str) -> None:
+        """Everything of one scope becomes deleted or out of scope, in one transaction."""
+        source_id, counts = self._opened.source_id, dict.fromkeys(COUNTS, 0)
+        with self._transaction() as (conn, at):
+            scope_id = ledger.scope_id(conn, source_id, name)
+            if scope_id is None:
+                return
+            place = Place(source_id, scope_id, self.sync_id, at)
+            sync = (self.sync_id, source_id)
+            conn.execute("SET LOCAL enable_seqscan = off")
+            ids = closing.present_ids(conn, scope_id)
+            if state == "deleted":
+                counts["deleted"] = closing.delete(conn, ids, scope_id, at, sync, evidence)
+                containers.mark_dropped(conn, source_id, scope_id, name, at)
+            else:
+                counts["out_of_scope"] = closing.hide(conn, ids, scope_id, at, sync)
+            counts["changes"] = counts["deleted"] + counts["out_of_scope"]
+            ledger.set_scope_state(conn, scope_id, state)
+            recount(conn, scope_id)
+            if counts["changes"] or ids:
+                notes = {"evidence": evidence} if evidence else {"hidden": "the source's filters exclude this scope"}
+                outcome = ScopeOutcome(
+                    name, Status.COMPLETE, (), counts, {}, notes, 0.0, held=0, changed=counts["changes"] > 0
+                )
+                ledger.record_outcome(conn, place, outcome, settled=True, listed=False)
+
+    # --- the end ---
 
     def finish(self) -> SyncSummary:
         """Ends the sync: its status follows from those of its scopes."""
-        raise NotImplementedError("in the next commit")
+        with self._lock:
+            unsure, self._unsure = self._unsure, {}
+        for name, ids in unsure.items():
+            self._delete_unsure(name, ids)
+        with self._transaction() as (conn, at):
+            summary = ledger.close_run(conn, self._opened, at)
+            ledger.audit_end(conn, self._opened, self._source, summary)
+        self._ended = True
+        return summary
+
+    def abandon(self, error: BaseException) -> None:
+        """Closes the run's row as failed, unless it was finished."""
+        if self._ended:
+            return
+        reason = (
+            Reason.of(error)
+            if isinstance(error, GovernanceError)
+            else Reason("aborted", f"{type(error).__name__}: {error}".rstrip(": "))
+        )
+        with self._inventory.connection() as conn:
+            ledger.fail_run(conn, self._opened, self._source, reason)
+        self._ended = True
+
+    def _delete_unsure(self, name: str, ids: "array[int]") -> None:
+        """What one scope misses and no other had: gone after all."""
+        source_id = self._opened.source_id
+        with self._transaction() as (conn, at):
+            scope_id = ledger.scope_id(conn, source_id, name)
+            assert scope_id is not None
+            conn.execute("SET LOCAL enable_seqscan = off")
+            sync = (self.sync_id, source_id)
+            deleted = closing.delete(conn, ids, scope_id, at, sync, "not in a complete listing of its scope or another")
+            recount(conn, scope_id)
+            ledger.settle_scope(conn, Place(source_id, scope_id, self.sync_id, at), deleted)
+
+    # --- what every transaction needs ---
+
+    @contextmanager
+    def _transaction(self) -> Iterator[tuple[psycopg.Connection, datetime]]:
+        """A transaction with its timestamp; it commits only while this sync still holds the source."""
+        with self._places, self._inventory.connection() as conn:
+            ledger.check_fence(conn, self._opened, self._source, lock=False)
+            yield conn, self._tick(conn)
+            ledger.check_fence(conn, self._opened, self._source, lock=True)
+
+    def _tick(self, conn: psycopg.Connection) -> datetime:
+        """The database's time, or just after our last timestamp where its clock stands or steps back."""
+        now = self._now(conn)
+        with self._lock:
+            self._last = max(now, self._last + _TICK)
+            return self._last
+
+    @staticmethod
+    def _now(conn: psycopg.Connection) -> datetime:
+        row = conn.execute("SELECT clock_timestamp()").fetchone()
+        assert row is not None
+        now: datetime = row[0]
+        return now
+
+    def _scope_id(self, scope: Scope) -> int:
+        with self._lock:
+            known = self._scope_ids.get(scope.name)
+        if known is not None:
+            return known
+        with self._inventory.connection() as conn:
+            ids = ledger.upsert_scopes(conn, self._opened.source_id, [scope])
+        with self._lock:
+            self._scope_ids.update(ids)
+        return ids[scope.name]
+
+    def _new_ids(self, conn: psycopg.Connection, count: int) -> list[int]:
+        """Dataset ids, from blocks so that a batch costs at most one look at the sequence."""
+        with self._lock:
+            missing = count - len(self._free_ids)
+            if missing > 0:
+                blocks = conn.execute(
+                    "SELECT nextval('inventory.dataset_block') FROM generate_series(1, %s)", [-(-missing // _ID_BLOCK)]
+                )
+                for (block,) in blocks:
+                    self._free_ids += range(block * _ID_BLOCK, (block + 1) * _ID_BLOCK)
+            taken, self._free_ids = self._free_ids[:count], self._free_ids[count:]
+        return taken
 
 
 @contextmanager
@@ -101,4 +319,13 @@ def inventory_sync(
         SourceBusy: another run holds the source; its run id is in the message.
         GovernanceError: the database cannot be reached.
     """
-    yield SourceSync()
+    with inventory.dedicated() as lock:
+        opened = ledger.open_run(lock, source, run_id, actor, mode)
+        sync = SourceSync(inventory, source, opened, guard)
+        try:
+            yield sync
+        except BaseException as error:
+            sync.abandon(error)
+            raise
+        else:
+            sync.abandon(GovernanceError("the sync ended without being finished"))

@@ -1,0 +1,125 @@
+"""The content hash by which a dataset is known to be unchanged, and the checks before one is stored.
+
+`seal` runs on every dataset of every listing; `check` only on those that are new or different: what has the hash of a
+stored dataset was checked when that one was.
+"""
+
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from governance.errors import RecordError
+from governance.model import Dataset
+from governance.text import clean, is_clean
+
+LONGEST_NAME = 2000
+"""Bytes of namespace and qualified name together; an index entry of PostgreSQL holds no more than 2,700."""
+LARGEST = 32 * 2**20
+"""Bytes of a dataset's canonical JSON."""
+
+_BIGINT, _INT = 2**63, 2**31
+_encoder = msgspec.json.Encoder(order="deterministic")
+_decoder = msgspec.json.Decoder(Dataset)
+
+
+class Sealed(msgspec.Struct, frozen=True):
+    """A dataset with its hash.
+
+    Args:
+        dataset: as it is stored: cleaned where it had to be.
+        hash: 16 bytes over its canonical JSON.
+        cleaned: whether NUL or lone surrogates were replaced.
+        plain: whether no text in it needs an escape in COPY.
+        body: the canonical JSON.
+    """
+
+    dataset: Dataset
+    hash: bytes
+    cleaned: bool
+    plain: bool
+    body: bytes
+
+
+def seal(dataset: Dataset) -> Sealed:
+    """The dataset with its content hash.
+
+    Raises:
+        RecordError: its identity is missing, unclean or too long, or it cannot be written as JSON.
+    """
+    cleaned = False
+    body = _encoded(dataset)
+    if body is None or b"\\u0000" in body:
+        tidy = _cleaned(dataset)
+        cleaned = tidy is not dataset
+        dataset, body = tidy, _encoded(tidy)
+        if body is None:
+            raise RecordError("it holds text that cannot be encoded")
+    _check_identity(dataset)
+    return Sealed(dataset, blake2b(body, digest_size=16).digest(), cleaned, b"\\" not in body, body)
+
+
+def check(sealed: Sealed) -> Dataset:
+    """The dataset as its canonical JSON says it, once it is sure that PostgreSQL takes every value of it.
+
+    Raises:
+        RecordError: a value has the wrong type or is out of range, or two columns have one path.
+    """
+    if len(sealed.body) > LARGEST:
+        raise RecordError(f"it is larger than {LARGEST >> 20} MiB: {len(sealed.body)} bytes")
+    try:
+        dataset = _decoder.decode(sealed.body)
+    except msgspec.DecodeError as error:
+        raise RecordError(f"a value has the wrong type: {error}") from error
+    for name in ("name", "kind", "container"):
+        if not getattr(dataset, name):
+            raise RecordError(f"it has no {name}")
+    for name in ("row_count", "size_bytes"):
+        value = getattr(dataset, name)
+        if value is not None and not -_BIGINT <= value < _BIGINT:
+            raise RecordError(f"{name} is out of range: {value}")
+    if dataset.source_updated_at is not None and dataset.source_updated_at.tzinfo is None:
+        raise RecordError("source_updated_at has no time zone")
+    _check_columns(dataset)
+    return dataset
+
+
+def _check_identity(dataset: Dataset) -> None:
+    name, namespace = dataset.qualified_name, dataset.namespace
+    if not isinstance(name, str) or not isinstance(namespace, str) or not name or not namespace:
+        raise RecordError("it has no qualified name" if not name else "its qualified name or namespace is no text")
+    if len(name) + len(namespace) > LONGEST_NAME // 4 and len(name.encode()) + len(namespace.encode()) > LONGEST_NAME:
+        raise RecordError(f"its qualified name is longer than {LONGEST_NAME} bytes")
+
+
+def _check_columns(dataset: Dataset) -> None:
+    seen: set[str] = set()
+    for column in dataset.columns:
+        if not column.path or column.path in seen:
+            raise RecordError(f"two columns have the path {column.path!r}" if column.path else "a column has no path")
+        seen.add(column.path)
+        if not -_INT <= column.ordinal < _INT:
+            raise RecordError(f"the ordinal of {column.path!r} is out of range: {column.ordinal}")
+
+
+def _encoded(dataset: Dataset) -> bytes | None:
+    """Canonical JSON; None where a lone surrogate stands in the way."""
+    try:
+        return _encoder.encode(dataset)
+    except UnicodeEncodeError:
+        return None
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise RecordError(f"it cannot be written as JSON: {error}") from error
+
+
+def _cleaned(dataset: Dataset) -> Dataset:
+    for part in (dataset.qualified_name, dataset.namespace):
+        if isinstance(part, str) and not is_clean(part):
+            raise RecordError("its qualified name holds NUL or a lone surrogate")
+    try:
+        plain: Any = msgspec.to_builtins(dataset, builtin_types=(datetime,))
+        tidy = clean(plain)
+        return dataset if tidy is plain else msgspec.convert(tidy, Dataset)
+    except (msgspec.ValidationError, TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise RecordError(f"it cannot be cleaned of NUL and lone surrogates: {error}") from error

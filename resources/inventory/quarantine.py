@@ -1,0 +1,83 @@
+"""Records that could not be understood: kept with their reason until a complete listing no longer has them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+import psycopg
+
+from governance.listing import Quarantined
+from governance.model import Dataset
+from governance.text import clean
+
+LARGEST_PAYLOAD = 64 * 1024
+"""Bytes of JSON that are kept of a record."""
+
+_KEEP = """
+INSERT INTO inventory.quarantined AS q
+    (source_id, scope_id, fingerprint, name, reason, payload, sync_id, first_seen_at, last_seen_at)
+VALUES (%s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s)
+ON CONFLICT (scope_id, fingerprint) DO UPDATE
+SET attempts = q.attempts + 1, reason = excluded.reason, sync_id = excluded.sync_id,
+    last_seen_at = excluded.last_seen_at, resolved_at = NULL
+WHERE q.last_seen_at < excluded.last_seen_at
+"""
+_RESOLVE = """
+UPDATE inventory.quarantined SET resolved_at = %s
+WHERE scope_id = %s AND resolved_at IS NULL AND last_seen_at < %s
+"""
+
+
+def of_dataset(dataset: Dataset, reason: str) -> Quarantined:
+    """The quarantine record of a dataset that cannot be stored."""
+    name = dataset.qualified_name
+    legible = isinstance(name, str) and name != "" and clean(name) == name
+    return Quarantined(name if legible else None, reason, msgspec.structs.asdict(dataset))
+
+
+def payload_json(payload: Any) -> str:
+    """JSON that PostgreSQL takes: cleaned, and cut off with a mark where it is too large."""
+    try:
+        text = msgspec.json.encode(clean(msgspec.to_builtins(payload)), order="deterministic").decode()
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        # whatever it is, its repr is better than nothing
+        text = msgspec.json.encode({"repr": clean(repr(payload)[:LARGEST_PAYLOAD])}).decode()
+    if len(text) <= LARGEST_PAYLOAD:
+        return text
+    return msgspec.json.encode({"truncated": len(text), "beginning": text[:LARGEST_PAYLOAD]}).decode()
+
+
+def keep(
+    conn: psycopg.Connection,
+    records: Sequence[Quarantined],
+    place: tuple[int, int, int],
+    at: datetime,
+) -> int:
+    """Stores the records; a repeated one counts an attempt more.
+
+    Args:
+        conn: in the scope's transaction.
+        records: of one listing.
+        place: ids of source, scope and sync.
+        at: the listing's timestamp.
+
+    Returns:
+        How many different ones there were.
+    """
+    source_id, scope_id, sync_id = place
+    rows = {}
+    for record in records:
+        body = payload_json(record.payload)
+        name = None if record.name is None else clean(record.name)
+        fingerprint = blake2b(f"{name}\x00{body}".encode(), digest_size=16).digest()
+        rows[fingerprint] = (source_id, scope_id, fingerprint, name, clean(record.reason), body, sync_id, at, at)
+    with conn.cursor() as cursor:
+        cursor.executemany(_KEEP, list(rows.values()))
+    return len(rows)
+
+
+def resolve(conn: psycopg.Connection, scope_id: int, at: datetime) -> None:
+    """Ends the quarantine of those that this complete listing did not bring again."""
+    conn.execute(_RESOLVE, [at, scope_id, at])

@@ -1,0 +1,212 @@
+"""One scope's transaction, from the first page to the row that says how it went."""
+
+from array import array
+from collections.abc import Callable, Iterator
+
+import msgspec
+import psycopg
+
+from governance.errors import GovernanceError, ProtocolError, RecordError
+from governance.filters import NameFilter
+from governance.fingerprint import seal
+from governance.listing import Page, Quarantined, Reason, Scope, Status
+from governance.loss_guard import LossGuard
+from governance.model import Container, Dataset
+from resources.inventory import containers, quarantine
+from resources.inventory.closing import delete, hide
+from resources.inventory.scope_batch import BatchWriter, Entry, Place, Tally
+from resources.inventory.stored import Identity, known
+
+BATCH_DATASETS = 1000
+BATCH_COLUMNS = 25_000
+_FACETS = frozenset(Dataset.__struct_fields__) - {"namespace", "qualified_name"}
+
+_PRESENT = """
+SELECT count(*), coalesce(sum(column_count), 0) FROM inventory.dataset WHERE scope_id = %s AND state = 'present'
+"""
+_CANDIDATES = "SELECT id, namespace, qualified_name FROM inventory.dataset WHERE scope_id = %s AND state = 'present'"
+
+
+class Missing(msgspec.Struct):
+    """What a complete listing no longer shows: hidden by filters, gone, or perhaps moved to another scope."""
+
+    hidden: "array[int]"
+    gone: "array[int]"
+    unsure: "array[int]"
+
+    @property
+    def lost(self) -> int:
+        """How many would be deleted."""
+        return len(self.gone) + len(self.unsure)
+
+
+class ScopeWrite:
+    """Takes pages, and then settles what they came to.
+
+    Args:
+        conn: in the scope's transaction.
+        scope: whose pages they are.
+        place: where to write.
+        names: the source's filter.
+        new_ids: hands out dataset ids.
+    """
+
+    def __init__(
+        self,
+        conn: psycopg.Connection,
+        scope: Scope,
+        place: Place,
+        names: NameFilter,
+        new_ids: Callable[[psycopg.Connection, int], list[int]],
+    ) -> None:
+        self.conn, self.scope, self.place, self.names = conn, scope, place, names
+        self.tally = Tally()
+        self.reasons: list[Reason] = []
+        self.notes: dict[str, str] = {}
+        self.missing: Missing | None = None
+        self._writer = BatchWriter(conn, place, self.tally, new_ids, self._refuse)
+        self._batch: dict[Identity, Entry] = {}
+        self._weight = 0
+        self._containers: dict[str, Container] = {}
+        self._refused: list[Quarantined] = []
+        self._nameless = 0
+        conn.execute("SET LOCAL enable_seqscan = off")
+        conn.execute("SET LOCAL jit = off")
+        conn.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+
+    def read(self, pages: Iterator[Page], progress: Callable[[int, int], None] | None) -> GovernanceError | None:
+        """Takes all pages; returns the error that ended them early, if one did."""
+        while True:
+            try:
+                page = next(pages, None)
+            except GovernanceError as error:
+                self._flush()
+                return error
+            if page is None:
+                self._flush()
+                return None
+            self._take(page)
+            if progress is not None:
+                progress(len(page.datasets), 1)
+
+    def _take(self, page: Page) -> None:
+        counts = self.tally.counts
+        counts["pages"] += 1
+        if unknown := set(page.unread) - _FACETS:
+            raise ProtocolError(f"a page leaves unread what no dataset has: {sorted(unknown)}", platform="inventory")
+        self.reasons += (r for r in page.reasons if r not in self.reasons)
+        self.notes.update(page.notes)
+        for container in page.containers:
+            self._containers.setdefault(container.qualified_name, container)
+        for record in page.quarantined:
+            self._quarantine(record)
+        for dataset in page.datasets:
+            self._add(dataset, page.unread)
+        if len(self._batch) >= BATCH_DATASETS or self._weight >= BATCH_COLUMNS:
+            self._flush()
+
+    def _add(self, dataset: Dataset, unread: tuple[str, ...]) -> None:
+        name = dataset.qualified_name
+        if not self.names.is_open and isinstance(name, str) and not self.names.matches(name):
+            return
+        try:
+            sealed = seal(dataset)
+        except RecordError as error:
+            self._refuse(dataset, error.message)
+            return
+        identity = (dataset.namespace, name)
+        if identity in self._batch:
+            self.tally.counts["duplicates"] += 1
+            return
+        self._batch[identity] = Entry(sealed, unread)
+        self._weight += len(dataset.columns)
+        if self._weight >= BATCH_COLUMNS:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._batch:
+            batch, self._batch, self._weight = self._batch, {}, 0
+            self._writer.write(batch)
+        if self._refused:
+            self._settle_refused()
+
+    def _refuse(self, dataset: Dataset, reason: str) -> None:
+        self._quarantine(quarantine.of_dataset(dataset, reason))
+
+    def _quarantine(self, record: Quarantined) -> None:
+        self._refused.append(record)
+        self._nameless += record.name is None
+
+    def _settle_refused(self) -> None:
+        """Stores the records; the known datasets under their names count as seen."""
+        refused, self._refused = self._refused, []
+        place = (self.place.source_id, self.place.scope_id, self.place.sync_id)
+        self.tally.counts["quarantined"] += quarantine.keep(self.conn, refused, place, self.place.at)
+        names = [r.name for r in refused if r.name and "\x00" not in r.name]
+        for stored in known(self.conn, self.place.source_id, names).values():
+            self.tally.excused.add(stored.id)
+
+    def settle(self, guard: LossGuard, source: str, accept_loss: bool) -> None:
+        """After a listing that was read to its end: what is missing, and whether that is believed."""
+        if self._nameless:
+            text = f"{self._nameless} records have no legible name: nothing can be said to be missing"
+            self.reasons.append(Reason("unnamed_record", text, "quarantine", "look at inventory.quarantine"))
+        if self.reasons:
+            return
+        missing = self.missing = self._find_missing()
+        known_before = self.tally.known_before + missing.lost + len(missing.hidden)
+        listed = self.tally.counts["datasets"] + self.tally.counts["quarantined"]
+        held = guard.holds(known_before, missing.lost, listed, source=source, scope=self.scope.name)
+        if held is not None and not accept_loss:
+            self.reasons.append(held)
+            self.tally.counts["held"] = missing.lost
+            missing.gone, missing.unsure = array("q"), array("q")
+            return
+        sync = (self.place.sync_id, self.place.source_id)
+        deleted = delete(self.conn, missing.gone, self.place.scope_id, self.place.at, sync, "not in a complete listing")
+        hidden = hide(self.conn, missing.hidden, self.place.scope_id, self.place.at, sync)
+        for name, number in (("deleted", deleted), ("out_of_scope", hidden)):
+            self.tally.counts[name] += number
+            self.tally.counts["changes"] += number
+        quarantine.resolve(self.conn, self.place.scope_id, self.place.at)
+
+    def _find_missing(self) -> Missing:
+        missing = Missing(array("q"), array("q"), array("q"))
+        row = self.conn.execute(_PRESENT, [self.place.scope_id]).fetchone()
+        if row is None or row[0] == self.tally.here:
+            return missing
+        seen, excused, inside = self.tally.seen, self.tally.excused, f"{self.scope.name}."
+        rows = self.conn.cursor(binary=True).stream(_CANDIDATES, [self.place.scope_id], size=5000)
+        for number, namespace, name in rows:
+            if number in seen:
+                continue
+            if number in excused:
+                self.tally.known_before += 1
+            elif not self.names.matches(name):
+                missing.hidden.append(number)
+            elif name.startswith(inside) or namespace == self.scope.name:
+                missing.gone.append(number)
+            else:
+                missing.unsure.append(number)
+        return missing
+
+    def close(self, status: Status) -> tuple[int, int]:
+        """Stores containers; returns how many datasets and columns the scope has now."""
+        place = self.place
+        listed = containers.store(self.conn, self._containers.values(), place.source_id, place.scope_id, place.at)
+        if status is Status.COMPLETE:
+            containers.mark_missing(self.conn, listed, place.source_id, place.scope_id, place.at)
+        for scope_id in self.tally.left:
+            recount(self.conn, scope_id)
+        return recount(self.conn, place.scope_id)
+
+
+def recount(conn: psycopg.Connection, scope_id: int) -> tuple[int, int]:
+    """Counts a scope's present datasets and their columns anew, and keeps the figures with it."""
+    row = conn.execute(_PRESENT, [scope_id]).fetchone()
+    assert row is not None
+    conn.execute(
+        "UPDATE inventory.scope SET datasets = %s, columns = %s WHERE id = %s AND (datasets, columns) <> (%s, %s)",
+        [*row, scope_id, *row],
+    )
+    return int(row[0]), int(row[1])
