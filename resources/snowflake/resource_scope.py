@@ -108,7 +108,8 @@ class ScopeReading:
                 known = translate.qualified(self.database, self.schema, str(name)) if name else None
                 unclear.append(Quarantined(known, error.message, msgspec.to_builtins(row)))
         reasons, self._reasons = tuple(self._reasons), []
-        return Page(datasets=tuple(datasets), quarantined=tuple(unclear), reasons=reasons)
+        unread = () if self._tags else ("tags",)
+        return Page(datasets=tuple(datasets), quarantined=tuple(unclear), reasons=reasons, unread=unread)
 
     def _dataset(self, row: Row) -> Dataset:
         name = str(row.get("table_name") or "")
