@@ -6,7 +6,7 @@ The SDK's records drop what this version of it does not know, so the answers are
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -34,9 +34,9 @@ class Connection:
     """Everything a session needs, secrets revealed."""
 
     host: str
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
     client_id: str | None = None
-    client_secret: str | None = None
+    client_secret: str | None = field(default=None, repr=False)
     warehouse_id: str | None = None
     tags: Literal["sql", "entity", "off"] = "off"
     details: bool = False

@@ -123,6 +123,15 @@ def test_a_wrong_client_secret_says_so(served: Served, monkeypatch: pytest.Monke
         open_one.scopes(EVERYTHING)
 
 
+def test_secrets_are_neither_shown_nor_told(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("T_READER", "dapi-very-secret")
+    resource = DatabricksResource(source="w", host=served.url, token=Secret(env="T_READER"))
+    assert "very-secret" not in repr(resource) + repr(resource.connect())
+    with reader(served) as open_one, pytest.raises(AuthenticationError) as raised:
+        open_one.scopes(EVERYTHING)
+    assert raised.value.message == "Invalid access token."
+
+
 def test_only_the_estate_decides_not_the_environment(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABRICKS_CONFIG_PROFILE", "no-such-profile")
     monkeypatch.setenv("DATABRICKS_TOKEN", "another")
