@@ -11,7 +11,7 @@ under its own.
 import re
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlglot
@@ -171,6 +171,10 @@ class Catalogue:
                 columns = [column_of(c) for c in tree.args["actions"] if isinstance(c, exp.ColumnDef)]
                 tree.set("actions", [physical(c) for c in columns])
                 return Plan(tree.sql("snowflake"), lambda: self._changed(key, columns))
+            case exp.AlterColumn() if (kind := action.args.get("dtype")) is not None:
+                column = column_of(exp.ColumnDef(this=action.this, kind=kind))
+                action.set("dtype", physical(column).args["kind"])
+                return Plan(tree.sql("snowflake"), lambda: self._retyped(key, column))
             case exp.RenameColumn():
                 before, after = name_of(action.this.this), name_of(action.args["to"].this)
                 return Plan(sql, lambda: self._column_renamed(key, before, after))
@@ -181,6 +185,19 @@ class Catalogue:
     def _changed(self, key: Key, columns: list[DeclaredColumn]) -> None:
         self._note_columns(key, columns)
         self._touch(key)
+
+    def _retyped(self, key: Key, column: DeclaredColumn) -> None:
+        """Keeps the column's comment."""
+        at = [*key, column.stored]
+        was = self._run(
+            f"SELECT comment FROM {views.HOUSE}.columns WHERE db = ? AND sch = ? AND tbl = ? AND stored = ?", at
+        )
+        self._run(
+            f"DELETE FROM {views.HOUSE}.parts WHERE db = ? AND sch = ? AND tbl = ?"
+            " AND (part_of = ? OR starts_with(part_of, ? || '.'))",
+            [*at, column.stored],
+        )
+        self._changed(key, [replace(column, comment=was[0][0] if was else None)])
 
     def _column_renamed(self, key: Key, before: str, after: str) -> None:
         where = "db = ? AND sch = ? AND tbl = ? AND stored = ?"
