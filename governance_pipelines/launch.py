@@ -95,7 +95,6 @@ def _run(
         tags={"governance/actor": getpass.getuser(), **process_tag()},
         raise_on_error=False,
     )
-    failures = [str(e.event_specific_data) for e in result.all_node_events if e.is_step_failure]
     summary = inventory.queries().sync_of_run(result.run_id, name)
     seconds = time.monotonic() - begun
     if summary is None:
@@ -104,13 +103,14 @@ def _run(
     return SourceResult(
         source=name,
         platform=this.source.platform,
-        status=summary.status,
+        # a step can fail after its sync is stored: a defect of ours, or a check that blocks
+        status="failed" if summary.status == "complete" and not result.success else summary.status,
         scopes=summary.scopes,
         datasets=summary.datasets,
         columns=summary.columns,
         changes=summary.changes,
         seconds=seconds,
-        reasons=tuple(summary.reasons) or tuple(failures[:1]),
+        reasons=tuple(summary.reasons) or (() if result.success else _first(result)),
         run_id=result.run_id,
     )
 
@@ -119,6 +119,11 @@ def _first(result: dg.ExecuteInProcessResult) -> tuple[str, ...]:
     """What the first failed step said."""
     for event in result.all_events:
         if event.is_step_failure:
-            said = event.step_failure_data.user_failure_data
-            return (said.description if said and said.description else event.step_failure_data.error_display_string,)
+            failure = event.step_failure_data
+            if failure.user_failure_data and failure.user_failure_data.description:
+                return (failure.user_failure_data.description,)
+            error = failure.error
+            while error is not None and error.cause is not None:
+                error = error.cause
+            return (error.message.strip() if error else "a step failed; see the run's log in the web UI",)
     return ("the run failed before its first step; see its log in the web UI",)

@@ -174,6 +174,11 @@ class InventoryQueries:
         )
         return self._stream(ChangeRow, query, [since, until, source, source])
 
+    def latest_changes(self, source: str, limit: int) -> list[ChangeRow]:
+        """The source's changes, newest first."""
+        query = _CHANGES + " WHERE source = %s ORDER BY change_id DESC LIMIT %s"
+        return list(self._rows(ChangeRow, query, [source, limit]))
+
     def search(self, text: str, limit: int = 50) -> list[Found]:
         """Datasets whose name or comment has all words of the text, the last part of a word being optional.
 
