@@ -21,12 +21,18 @@ def source_jobs(sources: Sequence[SourceAsset]) -> list[Any]:
     return [
         dg.define_asset_job(
             source_job_name(this.source.name),
-            selection=dg.AssetSelection.assets(this.key),
+            selection=_own(this),
             description=f"Syncs {this.source.name} ({this.integration.title}): whole, or the scopes in its config.",
             tags={"governance/source": this.source.name},
         )
         for this in sources
     ]
+
+
+def _own(this: SourceAsset) -> dg.AssetSelection:
+    """The asset with the checks that a sync answers itself, without the rules that others judge."""
+    keys = (dg.AssetCheckKey(this.key, check.name) for check in this.checks)
+    return dg.AssetSelection.assets(this.key).without_checks() | dg.AssetSelection.checks(*keys)
 
 
 def estate_job(sources: Sequence[SourceAsset]) -> dg.JobDefinition:

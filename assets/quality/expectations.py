@@ -37,7 +37,8 @@ class Judge:
 
         self._context = gx.get_context(mode="ephemeral")
         self._context.variables.progress_bars = ProgressBarsConfig(globally=False)
-        self._database = self._context.data_sources.add_postgres("inventory", connection_string=url)
+        # not add_postgres: it refuses a URL without a host, which the embedded server's socket has
+        self._database = self._context.data_sources.add_sql("inventory", connection_string=url)
 
     def verdict(self, name: str, query: str, expectation: "Expectation") -> Verdict:
         """Judges the rows of a query inside the database.

@@ -49,9 +49,9 @@ def _rows_plausible() -> "Expectation":
 
 
 def _types_understood() -> "Expectation":
-    from great_expectations.expectations.core import ExpectColumnValuesToNotBeInSet
+    from great_expectations.expectations.core import ExpectColumnValuesToNotMatchRegex
 
-    return ExpectColumnValuesToNotBeInSet(column="type", value_set=["unknown"], mostly=0.99)
+    return ExpectColumnValuesToNotMatchRegex(column="type", regex="unknown", mostly=0.99)
 
 
 def _owned() -> "Expectation":
