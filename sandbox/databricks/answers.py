@@ -64,7 +64,15 @@ def invalid(message: str) -> ApiError:
     return ApiError(400, "INVALID_PARAMETER_VALUE", message)
 
 
-def page(request: Request, key: str, rows: Sequence[tuple[str, Record]], cap: int, *, demand: bool = False) -> Response:
+def page(
+    request: Request,
+    key: str,
+    rows: Sequence[tuple[str, Record]],
+    cap: int,
+    *,
+    demand: bool = False,
+    shown: Callable[[Record], Record | None] = lambda record: record,
+) -> Response:
     """One page of `rows`, which are pairs of sort key and record in order.
 
     A page holds at most `cap` whatever is asked for. A full page always has a next token, so that an exact multiple
@@ -76,15 +84,21 @@ def page(request: Request, key: str, rows: Sequence[tuple[str, Record]], cap: in
         rows: everything that is listed.
         cap: the server's page size.
         demand: whether a call without `max_results` is rejected.
+        shown: a record as the caller may see it, None where it may not.
     """
     limit = _limit(request, cap, demand)
     after, number = _opened(request.query_params.get("page_token"))
     if number == 1:
         return Answer({key: [], "next_page_token": _token(after, 2)})
-    rest = [row for row in rows if row[0] > after] if number else list(rows)
-    out: Record = {key: [record for _, record in rest[:limit]]}
-    if len(rest) >= limit:
-        out["next_page_token"] = _token(rest[limit - 1][0], number + 1)
+    found: list[Record] = []
+    last = after
+    for name, record in rows:
+        if len(found) < limit and (name > after or not number) and (visible := shown(record)) is not None:
+            found.append(visible)
+            last = name
+    out: Record = {key: found}
+    if len(found) >= limit:
+        out["next_page_token"] = _token(last, number + 1)
     return Answer(out)
 
 

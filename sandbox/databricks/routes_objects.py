@@ -63,11 +63,10 @@ class Shelf:
         if kind.parent:
             self.store.get(kind.parent, above)
             self._enter(who, kind.parent, above)
-        rows = [
-            (name, shown) for name, record in self._of(kind, above) if (shown := self._shown(kind, record, request))
-        ]
         demand = kind.word in ("catalog", "schema", "table", "function")
-        return page(request, kind.listed, rows, self.pages[kind.word], demand=demand)
+        rows = list(self._of(kind, above))
+        shown = partial(self._shown, kind, request)
+        return page(request, kind.listed, rows, self.pages[kind.word], demand=demand, shown=shown)
 
     async def created(self, kind: Kind, request: Request) -> Response:
         """A new one."""
@@ -170,7 +169,7 @@ class Shelf:
         scope = f"{record.get('catalog_name', '')}.{record.get('schema_name', '')}"
         return self.faults.lost(scope if word in INSIDE_A_SCHEMA else f"{record['name']}.*")
 
-    def _shown(self, kind: Kind, record: Record, request: Request) -> Record | None:
+    def _shown(self, kind: Kind, request: Request, record: Record) -> Record | None:
         """The record as this caller may see it in a listing; None where it may not."""
         who, query = request.state.principal, request.query_params
         held = self.store.grants.held(who, self.store.chain(kind.word, record["full_name"]))

@@ -19,6 +19,8 @@ from governance.errors import (
 from governance.filters import NameFilter
 from governance.listing import Presence, Scope, Status
 from governance.model import Tag
+from resources.databricks.resource import DatabricksResource
+from resources.secret import Secret
 from sandbox.databricks.access import ADMIN_TOKEN, READER_TOKEN
 from sandbox.serving import Company, Face, Served, running
 from tests.contracts.contract import EVERYTHING, ReaderContract, comparable, read_all
@@ -129,7 +131,7 @@ def test_secrets_are_neither_shown_nor_told(served: Served, monkeypatch: pytest.
     assert "very-secret" not in repr(resource) + repr(resource.connect())
     with reader(served) as open_one, pytest.raises(AuthenticationError) as raised:
         open_one.scopes(EVERYTHING)
-    assert raised.value.message == "Invalid access token."
+    assert raised.value.message == "Invalid access token"
 
 
 def test_only_the_estate_decides_not_the_environment(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
