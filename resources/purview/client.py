@@ -148,25 +148,23 @@ class PurviewReader(Reader):
     # --- pages ---
 
     def _page(self, hits: Sequence[Json], scope: Scope, containers: tuple[Container, ...]) -> Page:
-        by_guid = {str(h.get("id")): h for h in hits}
+        odd = [Quarantined(_name_of(h), "the search gave no id", dict(h)) for h in hits if not h.get("id")]
+        by_guid = {str(h["id"]): h for h in hits if h.get("id")}
         batch, parts = self._entities.with_columns(by_guid)
         datasets: list[Dataset] = []
-        odd: list[Quarantined] = []
         for guid, hit in by_guid.items():
+            if guid in batch.broken:
+                odd.append(Quarantined(_name_of(hit), batch.broken[guid].message, dict(hit)))
             entity = batch.entities.get(guid)
             if entity is None or entity.get("status") == "DELETED":
                 continue
+            columns = parts.get(guid, ())
             try:
-                datasets.append(dataset_of(hit, entity, parts.get(guid, ()), scope.name))
+                datasets.append(dataset_of(hit, entity, columns, scope.name))
             except RecordError as error:
-                payload = {
-                    "search": dict(hit),
-                    "entity": dict(entity),
-                    "columns": [dict(c) for c in parts.get(guid, ())],
-                }
+                payload = {"search": dict(hit), "entity": dict(entity), "columns": [dict(c) for c in columns]}
                 odd.append(Quarantined(_name_of(hit), error.message, payload))
-        reasons = tuple(_denied(error, scope) for error in list(batch.denied.values())[:1])
-        return Page(tuple(datasets), containers, tuple(odd), reasons, _notes(batch, by_guid))
+        return Page(tuple(datasets), containers, tuple(odd), _reasons(batch, by_guid, scope), _notes(batch, by_guid))
 
     def _container(self, scope: Scope) -> tuple[Container, ...]:
         raw = scope.detail.get("raw") or {"name": scope.name}
@@ -247,6 +245,15 @@ def _notes(batch: Batch, asked: Mapping[str, Json]) -> dict[str, str]:
     """What the index still had and the Data Map has no more."""
     gone = sum(1 for guid in asked if guid in batch.gone)
     return {"gone": f"{gone} assets were in the search index but are deleted"} if gone else {}
+
+
+def _reasons(batch: Batch, asked: Mapping[str, Json], scope: Scope) -> tuple[Reason, ...]:
+    """Why the page is not whole: assets or columns that may not be read, or columns that could not."""
+    out = [_denied(error, scope) for error in list(batch.denied.values())[:1]]
+    parts = [error for guid, error in batch.broken.items() if guid not in asked]
+    if parts:
+        out.append(Reason(parts[0].code, f"{len(parts)} columns or schemas: {parts[0].message}", parts[0].operation))
+    return tuple(out)
 
 
 def _denied(error: PermissionDenied, scope: Scope) -> Reason:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from governance.errors import GovernanceError, NotFound, PermissionDenied, ProtocolError
+from governance.errors import GovernanceError, NotFound, PermissionDenied, ProtocolError, Unavailable
 from resources.http_errors import Oversized
 from resources.purview.client_session import Session
 
@@ -14,6 +14,9 @@ BATCH = 100
 
 _TRUST = 10
 """Calls that must go well before a size that was halved is doubled again."""
+
+_BROKEN = 5
+"""Entities of one read that may fail by themselves before the read fails."""
 
 OPERATION = "purview:entity/bulk"
 _SCHEMAS = ("tabular_schema", "attachedSchema", "schema")
@@ -24,12 +27,13 @@ Json = Mapping[str, Any]
 
 @dataclass
 class Batch:
-    """What came of some guids: entities by guid, those beside them, those that are gone, and refusals by guid."""
+    """What came of some guids: entities by guid and those beside them; what is gone, refused, or fails by itself."""
 
     entities: dict[str, Json] = field(default_factory=dict)
     referred: dict[str, Json] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
     denied: dict[str, PermissionDenied] = field(default_factory=dict)
+    broken: dict[str, Unavailable] = field(default_factory=dict)
 
     def known(self, guid: str) -> Json | None:
         """The entity, wherever it came from, if it came in full."""
@@ -53,6 +57,8 @@ class Entities:
         """
         out = Batch()
         self._drain(list(dict.fromkeys(guids)), out)
+        if out.broken and not out.entities:
+            raise next(iter(out.broken.values()))
         return out
 
     def _drain(self, todo: list[str], out: Batch) -> None:
@@ -95,6 +101,7 @@ class Entities:
         batch.referred |= {**more.referred, **more.entities}
         batch.gone |= more.gone
         batch.denied |= more.denied
+        batch.broken |= more.broken
 
     def _one_call(self, guids: list[str], out: Batch) -> list[str]:
         """Reads these guids into `out`; answers those that have to be asked for again."""
@@ -111,6 +118,13 @@ class Entities:
             if len(guids) == 1:
                 out.denied[guids[0]] = error
                 return []
+            return self._apart(guids, out)
+        except Unavailable as error:
+            # 500 is an entity that the service stumbles over; everything else is the service itself
+            if not error.message.startswith("HTTP 500"):
+                raise
+            if len(guids) == 1:
+                return self._broken(guids[0], error, out)
             return self._apart(guids, out)
         out.entities |= {str(e["guid"]): e for e in answer["entities"] if isinstance(e, dict) and "guid" in e}
         out.referred |= answer.get("referredEntities") or {}
@@ -135,6 +149,13 @@ class Entities:
             text = "the answer holds no list of entities"
             raise ProtocolError(text, platform="purview", operation=OPERATION, remedy=remedy)
         return answer
+
+    def _broken(self, guid: str, error: Unavailable, out: Batch) -> list[str]:
+        """Sets one entity aside; where many fail it is not theirs."""
+        out.broken[guid] = error
+        if len(out.broken) > _BROKEN:
+            raise error
+        return []
 
     def _without_gone(self, guids: list[str], error: GovernanceError, out: Batch) -> list[str]:
         """One guid that is no more refuses the whole call; the message names it."""

@@ -53,8 +53,11 @@ class Classifier:
         if isinstance(error, az.ServiceRequestError):
             remedy = "check account, endpoint and authority, and the network between here and there"
             return _made(Unavailable, f"the service could not be reached: {told}", operation, remedy)
+        if isinstance(error, az.DecodeError) and not isinstance(error, az.IncompleteReadError):
+            remedy = "check account and endpoint; a proxy or sign-in page may answer in Purview's place"
+            return _made(ProtocolError, f"the answer is not what it says it is: {told}", operation, remedy)
         response: Any = getattr(error, "response", None)
-        if response is not None:
+        if response is not None and response.status_code >= 300:
             return refused(response.status_code, response.headers, self.redacted(said(response.text())), operation)
         return _made(Unavailable, f"the answer was cut short or garbled: {told}", operation, "look at the proxy")
 

@@ -39,8 +39,8 @@ def assets(session: Session, collection: str, limit: int = LIMIT) -> Iterator[Fo
         # by name, since the order by score is none where all score the same
         body = {"keywords": None, "filter": {"collectionId": collection}, "limit": limit, "orderby": [{"name": "ASC"}]}
         answer = session.datamap(OPERATION, "POST", "/search/query", body={**body, **more})
-        hits = [h for h in rows(answer) if isinstance(h, dict) and str(h.get("id")) not in seen]
-        seen.update(str(h.get("id")) for h in hits)
+        hits = [h for h in rows(answer) if isinstance(h, dict) and (not h.get("id") or str(h["id"]) not in seen)]
+        seen.update(str(h.get("id") or id(h)) for h in hits)
         token = answer.get("continuationToken")
         if not token:
             yield Found(hits, _short(answer, len(seen), collection))

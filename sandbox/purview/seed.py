@@ -32,7 +32,7 @@ class Curator:
         answer.raise_for_status()
         self._session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
-    def send(self, method: str, path: str, body: Json = None, **query: str) -> Json:
+    def send(self, method: str, path: str, body: Json = None, **query: str | Sequence[str]) -> Json:
         """One call; `path` starts behind `/datamap/api` unless it is the account's.
 
         Raises:
@@ -41,7 +41,7 @@ class Curator:
         account = path.startswith("/account/")
         version = "2019-11-01-preview" if account else "2023-09-01"
         address = f"{self.url}{'' if account else '/datamap/api'}{path}"
-        params = {"api-version": version, **query}
+        params: dict[str, str | Sequence[str]] = {"api-version": version, **query}
         answer = self._session.request(method, address, params=params, json=body, timeout=60)
         if not answer.ok:
             raise requests.HTTPError(f"{method} {path}: {answer.status_code} {answer.text[:500]}", response=answer)
