@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
+from urllib3.exceptions import DecodeError, HTTPError, ProtocolError, ReadTimeoutError
 
 from governance.errors import ConfigurationError, DeadlineExceeded, GovernanceError, TlsError, Unavailable
 from resources.calls import CallPolicy
@@ -84,8 +85,9 @@ class RestSession(requests.Session):
             kwargs.setdefault("verify", self.verify)
         try:
             with super().request(method, url, *args, **kwargs) as response:
-                _read_bounded(response, self.longest_answer, self.policy.deadline)
-        except (requests.RequestException, OSError, _TooLong, _TooSlow) as error:
+                if not response.is_redirect:  # whose body requests has read by now
+                    _read_bounded(response, self.longest_answer, self.policy.deadline)
+        except (requests.RequestException, HTTPError, OSError, _TooLong, _TooSlow) as error:
             raise self._failure(error, operation) from error
         if response.status_code >= 300:
             raise self.refusal(response, operation)
@@ -132,7 +134,7 @@ class RestSession(requests.Session):
                 return ConfigurationError(f"a TLS file cannot be read: {what}", remedy="correct ca_bundle", **where)
             case requests.exceptions.ConnectTimeout():
                 return Unavailable(f"no connection: {what}", remedy=_REACH, **where)
-            case requests.exceptions.Timeout() | _TooSlow():
+            case requests.exceptions.Timeout() | ReadTimeoutError() | _TooSlow():
                 return DeadlineExceeded(f"no answer in time: {what}", **where)
             case _TooLong():
                 return Oversized(what, remedy="lower page_size of this source", **where)
@@ -143,7 +145,7 @@ class RestSession(requests.Session):
             ):
                 remedy = "write the whole address, such as https://atlas.example.com:21443"
                 return ConfigurationError(f"this is no address to call: {what}", remedy=remedy, **where)
-            case requests.exceptions.ChunkedEncodingError() | requests.exceptions.ContentDecodingError():
+            case requests.exceptions.ContentDecodingError() | DecodeError() | ProtocolError():
                 return Unavailable(f"the answer broke off or is damaged: {what}", **where)
         return Unavailable(f"no connection: {what}", remedy=_REACH, **where)
 
@@ -160,12 +162,15 @@ class _TooSlow(Exception):
 
 
 def _read_bounded(response: requests.Response, most: int, seconds: float) -> None:
-    """Reads the body into the response, so that nothing of it is left to fail later."""
+    """Reads the body into the response, so that nothing of it is left to fail later.
+
+    Reads what has come and no more at a time: a full chunk of a dripping answer would be waited for far too long.
+    """
     until, size = time.monotonic() + seconds, 0
     parts = []
-    for chunk in response.iter_content(_CHUNK):
-        size += len(chunk)
-        parts.append(chunk)
+    while part := response.raw.read1(_CHUNK, decode_content=True):
+        size += len(part)
+        parts.append(part)
         if size > most:
             raise _TooLong(f"the answer has more than {most} bytes")
         if time.monotonic() > until:
