@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from governance.errors import ConfigurationError
 from governance_pipelines.bindings import Installation, installation
 from governance_pipelines.display import SyncProgress, aside, console, summary
 from governance_pipelines.home import prepare
 from governance_pipelines.logs import configure_logging
+from governance_pipelines.sandbox_service import sandbox_platforms
 
 if TYPE_CHECKING:
     from governance_pipelines.launch import SourceResult
@@ -24,6 +26,12 @@ def run(sources: Sequence[str], scope: str | None, accept_loss: bool, as_json: b
     here = installation()
     # a wrong estate is said before a database is started for it
     here.estate()
+    if here.sandboxed and not sandbox_platforms(here.home):
+        raise ConfigurationError(
+            "the estate is the sandbox's, and the sandbox does not run",
+            platform="sandbox",
+            remedy="start it with `governance up` or `governance sandbox up`",
+        )
     prepare(here)
     out = console(to_stderr=as_json)
     results = synced(here, out, sources, scope, accept_loss)
