@@ -55,6 +55,9 @@ def _change_sensor(this: SourceAsset) -> dg.SensorDefinition:
         f"{this.integration.change_token}. New scopes become partitions and are synced.",
     )
     def changes(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        if _under_way(context.instance, source_job_name(this.source.name)):
+            # what it does not see is still changed at the next tick: the cursor stays
+            return dg.SkipReason(f"a sync of {this.source.name} is under way; polled at the next tick")
         resource = getattr(context.resources, this.resource_key)
         try:
             with resource.reader() as reader:
@@ -65,6 +68,11 @@ def _change_sensor(this: SourceAsset) -> dg.SensorDefinition:
             return dg.SkipReason(f"not polled: {error}")
 
     return changes
+
+
+def _under_way(instance: dg.DagsterInstance, job: str) -> bool:
+    statuses = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
+    return bool(instance.get_runs(filters=dg.RunsFilter(job_name=job, statuses=statuses), limit=1))
 
 
 def _tick(this: SourceAsset, context: dg.SensorEvaluationContext, reader: Reader) -> dg.SensorResult:

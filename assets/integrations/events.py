@@ -34,6 +34,7 @@ class SyncEvents:
         self.tagged = ONE in context.run.tags or RANGE in context.run.tags
         self.scopes = tuple(context.partition_keys) if self.tagged else scopes
         self.known = set(context.instance.get_dynamic_partitions(str(this.partitions.name)))
+        self.shown = context.instance.get_materialized_partitions(this.key)
         self.bad: dict[str, ScopeOutcome] = {}
         self.held: dict[str, ScopeOutcome] = {}
         self.end: SourceSynced | None = None
@@ -99,11 +100,10 @@ class SyncEvents:
             self.held[outcome.scope] = outcome
         if outcome.status is Status.FAILED:
             return
-        new = outcome.scope not in self.known
-        if new:
+        if outcome.scope not in self.known:
             self.context.instance.add_dynamic_partitions(str(self.this.partitions.name), [outcome.scope])
             self.known.add(outcome.scope)
-        if new or outcome.changed or self.tagged:
+        if outcome.scope not in self.shown or outcome.changed or self.tagged:
             metadata = scope_metadata(outcome, inventory, self.this.source.name, self.this.settings.sync.preview_rows)
             yield dg.AssetMaterialization(self.this.key, partition=outcome.scope, metadata=metadata)
 
@@ -117,6 +117,7 @@ class SyncEvents:
             resume_from=self._resumed_runs(),
             accept_loss=self.accept_loss,
             threads=min(sync.threads, self.this.integration.threads),
+            busy_wait_seconds=sync.busy_wait_seconds,
             guard=LossGuard(sync.loss_guard_ratio, sync.loss_guard_minimum),
         )
 

@@ -23,12 +23,12 @@ def scope_metadata(outcome: ScopeOutcome, inventory: Inventory, source: str, row
     """What a scope's materialization shows: its figures, kinds, reasons and first datasets."""
     return {
         "status": dg.MetadataValue.text(str(outcome.status)),
-        "seconds": dg.MetadataValue.float(round(outcome.seconds, 3)),
-        **_figures(outcome.counts),
-        "kinds": dg.MetadataValue.md(chart(outcome.kinds)),
         **({"reasons": _reasons(outcome)} if outcome.reasons else {}),
         **{f"note_{name}": dg.MetadataValue.text(text) for name, text in outcome.notes.items()},
+        "kinds": dg.MetadataValue.md(chart(outcome.kinds)),
         "preview": preview_table(inventory, source, rows, outcome.scope),
+        "seconds": dg.MetadataValue.float(round(outcome.seconds, 3)),
+        **_figures(outcome.counts),
     }
 
 
@@ -39,6 +39,9 @@ def source_metadata(
     seconds = (summary.ended_at - summary.started_at).total_seconds() if summary.ended_at else 0.0
     return {
         "status": dg.MetadataValue.text(summary.status),
+        "kinds": dg.MetadataValue.md(chart(inventory.queries().counts_by_kind(source))),
+        "latest_changes": _changes_table(inventory, source, rows),
+        "preview": preview_table(inventory, source, rows, None),
         "scopes": dg.MetadataValue.int(summary.scopes),
         "scopes_complete": dg.MetadataValue.int(sum(s == Status.COMPLETE for s in summary.statuses.values())),
         "seconds": dg.MetadataValue.float(round(seconds, 3)),
@@ -48,9 +51,6 @@ def source_metadata(
         "throttles": dg.MetadataValue.int(int(calls["throttled"])),
         "retries": dg.MetadataValue.int(int(calls["retries"])),
         "seconds_in_calls": dg.MetadataValue.float(float(calls["seconds"])),
-        "kinds": dg.MetadataValue.md(chart(inventory.queries().counts_by_kind(source))),
-        "latest_changes": _changes_table(inventory, source, rows),
-        "preview": preview_table(inventory, source, rows, None),
     }
 
 

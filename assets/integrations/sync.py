@@ -4,9 +4,11 @@ No Dagster here: the same generator serves the asset, the estate job and tests. 
 data, scope by scope; the outcomes it yields are for showing.
 """
 
+import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -17,9 +19,11 @@ from governance.estate import Source
 from governance.listing import Presence, Reason, Scope, ScopeListing, Status
 from governance.loss_guard import LossGuard
 from resources.inventory.database import Inventory
-from resources.inventory.outcomes import ScopeOutcome, SourceIdentity, SyncMode, SyncSummary
+from resources.inventory.outcomes import ScopeOutcome, SourceBusy, SourceIdentity, SyncMode, SyncSummary
 from resources.inventory.sync import SourceSync, inventory_sync
 from resources.source import Reader
+
+BUSY_POLL_SECONDS = 0.5
 
 log = structlog.get_logger(__name__)
 
@@ -62,6 +66,7 @@ class SyncRequest:
         resume_from: runs whose finished scopes need not be read again.
         accept_loss: whether this run may delete past the loss guard.
         threads: scopes read at once.
+        busy_wait_seconds: how long to wait for another run that holds the source.
         guard: bounds of what one listing may delete.
     """
 
@@ -72,6 +77,7 @@ class SyncRequest:
     resume_from: tuple[str, ...] = ()
     accept_loss: bool = False
     threads: int = 4
+    busy_wait_seconds: float = 0.0
     guard: LossGuard = field(default_factory=LossGuard)
 
 
@@ -95,7 +101,12 @@ def sync_source(
     """
     identity = SourceIdentity(request.source.name, request.source.platform)
     mode: SyncMode = "source" if request.scopes is None else "scopes"
-    with inventory_sync(inventory, identity, request.run_id, request.actor, mode, request.guard) as sync:
+    with ExitStack() as stack:
+        sync = _opened(
+            stack,
+            request,
+            lambda: inventory_sync(inventory, identity, request.run_id, request.actor, mode, request.guard),
+        )
         listing = reader.scopes(request.source.names)
         sync.record_scopes(listing)
         gone = _settle_missing(request, reader, sync, listing)
@@ -104,6 +115,20 @@ def sync_source(
         progress.on_scopes(request.source.name, len(wanted))
         yield from _read_scopes(request, reader, sync, wanted, progress)
         yield SourceSynced(sync.finish(), tuple(s.name for s in listing.scopes), gone)
+
+
+def _opened(
+    stack: ExitStack, request: SyncRequest, opened: Callable[[], AbstractContextManager[SourceSync]]
+) -> SourceSync:
+    """The open sync; waits a while for another run of the same source, whose work is soon done."""
+    deadline = time.monotonic() + request.busy_wait_seconds
+    while True:
+        try:
+            return stack.enter_context(opened())
+        except SourceBusy:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(BUSY_POLL_SECONDS)
 
 
 def _is_wanted(name: str, scopes: tuple[str, ...] | None) -> bool:

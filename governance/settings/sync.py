@@ -19,20 +19,18 @@ class SyncSettings(BaseModel):
     loss_guard_minimum: int = Field(
         default=3, ge=0, description="Datasets that may always go missing, however small the scope."
     )
-    batch_datasets: int = Field(
-        default=1000, ge=1, le=100_000, description="Datasets that are compared with the inventory in one go."
-    )
-    full_listing_every_hours: float = Field(
-        default=24,
-        gt=0,
-        allow_inf_nan=False,
-        description="Hours after which a scope is listed whole even where its change token did not move.",
-    )
     sensor_interval_seconds: int = Field(
         default=60, ge=5, le=86_400, description="Seconds between two looks at a source's change tokens."
     )
     retries: int = Field(default=2, ge=0, le=10, description="New runs after a Transient error.")
     retry_wait_seconds: float = Field(
         default=30, ge=0, le=86_400, allow_inf_nan=False, description="Seconds before such a run."
+    )
+    busy_wait_seconds: float = Field(
+        default=120,
+        ge=0,
+        le=86_400,
+        allow_inf_nan=False,
+        description="Seconds to wait for another run that holds the source.",
     )
     preview_rows: int = Field(default=20, ge=0, le=1000, description="Rows of the preview table on a materialization.")

@@ -17,11 +17,10 @@ def test_the_defaults() -> None:
         "threads": 4,
         "loss_guard_ratio": 0.2,
         "loss_guard_minimum": 3,
-        "batch_datasets": 1000,
-        "full_listing_every_hours": 24,
         "sensor_interval_seconds": 60,
         "retries": 2,
         "retry_wait_seconds": 30,
+        "busy_wait_seconds": 120,
         "preview_rows": 20,
     }
     assert settings.database.schema_name == "inventory"
@@ -71,8 +70,7 @@ def test_a_webhook_s_address_is_kept_as_written() -> None:
         ("sync", "loss_guard_ratio", 1.1),
         ("sync", "loss_guard_ratio", float("nan")),
         ("sync", "loss_guard_minimum", -1),
-        ("sync", "batch_datasets", 0),
-        ("sync", "full_listing_every_hours", 0),
+        ("sync", "busy_wait_seconds", -1),
         ("sync", "sensor_interval_seconds", 4),
         ("sync", "retries", 11),
         ("sync", "retry_wait_seconds", float("inf")),
