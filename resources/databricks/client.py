@@ -185,7 +185,8 @@ class DatabricksReader(Reader):
         if browsed:
             names_of = [str(translate.place(r)) for r in browsed]
             reasons.append(self._privileges.withheld(str(browsed[0].get("catalog_name")), names_of))
-        return Page(tuple(datasets), (), tuple(quarantined), tuple(reasons), own.notes)
+        unread = () if book.is_whole and own.is_whole else ("tags",)
+        return Page(tuple(datasets), (), tuple(quarantined), tuple(reasons), own.notes, unread)
 
     def _in_full(self, record: dict[str, Any], reasons: list[Reason]) -> dict[str, Any]:
         """The record as GET gives it, with what listings leave out; as listed where it was dropped since, or denied."""

@@ -27,6 +27,11 @@ class TagBook:
     reasons: tuple[Reason, ...] = ()
     notes: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether a tag that is not here is not there."""
+        return not self.reasons and "tags" not in self.notes
+
 
 class TagReader:
     """Reads tags in the way that the connection says."""
