@@ -93,7 +93,7 @@ class SnowflakeReader(Reader):
 
     def probe(self) -> Iterator[Probe]:
         """Login, role, warehouse, each database, and ACCOUNT_USAGE."""
-        from resources.snowflake.resource_probe import probes
+        from resources.snowflake.client_probe import probes
 
         yield from probes(self.client, self._databases)
 
@@ -128,8 +128,8 @@ class SnowflakeReader(Reader):
         )
 
     def _usage(self, database: str) -> str:
+        from resources.snowflake.client_probe import usage_grants
         from resources.snowflake.client_queries import current_role
-        from resources.snowflake.resource_probe import usage_grants
 
         return usage_grants(database, current_role(self.client))
 
@@ -141,7 +141,7 @@ class SnowflakeReader(Reader):
 
     def read(self, scope: Scope, names: NameFilter) -> Iterator[Page]:
         """The schema's relations by name. How an include glob begins is pushed down; the rest of it is the caller's."""
-        from resources.snowflake.resource_scope import ScopeReading
+        from resources.snowflake.client_scope import ScopeReading
 
         database, schema = _parts(scope)
         yield from ScopeReading(self.client, database, schema, names.include).pages()

@@ -16,7 +16,7 @@ from governance.filters import NameFilter
 from governance.model import Column
 from resources.snowflake import client_errors, translate, translate_tags
 from resources.snowflake.client_queries import Span, narrowed, quoted, spans
-from resources.snowflake.resource_scope import Ordered
+from resources.snowflake.client_scope import Ordered
 
 NAMES = st.text(st.sampled_from('aA."$ é\n'), max_size=6)
 

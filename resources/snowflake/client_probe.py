@@ -6,7 +6,7 @@ from governance.errors import GovernanceError, PermissionDenied
 from governance.listing import Probe
 from resources.snowflake import client_queries as queries
 from resources.snowflake.client import Client
-from resources.snowflake.resource_scope import tag_grants
+from resources.snowflake.client_scope import tag_grants
 
 _VIEWS = {
     "TAG_REFERENCES": ("tags", "GOVERNANCE_VIEWER"),
