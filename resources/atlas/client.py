@@ -97,24 +97,25 @@ class Atlas:
         10,000 hits that Atlas gives, and an entity deleted meanwhile moves no other one out of sight.
 
         Raises:
-            Oversized: more entities than one search can reach were created in the same millisecond.
+            Oversized: more entities than one search can reach were created in the same millisecond. Nothing is left
+                out without a word.
         """
         low, offset, seen = 0, 0, set[str]()
         while True:
             limit = min(self.page_size, MOST_HITS - offset)
             if limit <= 0:
-                raise Oversized(
-                    f"more than {MOST_HITS} {type_name} were created in the same millisecond, Atlas shows no more",
-                    platform="atlas",
-                    operation="atlas:search",
-                    remedy="raise atlas.search.maxlimit on the server",
-                )
+                raise _out_of_reach(type_name, offset)
             answer = self._search(_page(type_name, low, offset, limit))
             hits: list[Json] = answer.get("entities") or []
+            count = _count(answer)
+            if not hits and count is not None and count > offset:
+                raise _out_of_reach(type_name, offset)
             fresh = [h for h in hits if str(h.get("guid")) not in seen]
             if fresh:
                 yield fresh
-            if not hits or (not fresh and len(hits) < limit) or _is_all(answer, offset + len(hits)):
+            if count is None and not fresh and len(hits) < limit:
+                return
+            if not hits or (count is not None and count <= offset + len(hits)):
                 return
             last = max(_created(h) for h in hits)
             if last > low:
@@ -182,6 +183,15 @@ class Atlas:
         self.session.close()
 
 
+def _out_of_reach(type_name: str, reached: int) -> Oversized:
+    return Oversized(
+        f"more than {reached} {type_name} were created in the same millisecond, and the search shows no more of them",
+        platform="atlas",
+        operation="atlas:search",
+        remedy="raise atlas.search.maxlimit on the server",
+    )
+
+
 def _page(type_name: str, low: int, offset: int, limit: int) -> Json:
     since = {"attributeName": _CREATED, "operator": "gte", "attributeValue": str(low)}
     return {
@@ -197,9 +207,10 @@ def _page(type_name: str, low: int, offset: int, limit: int) -> Json:
     }
 
 
-def _is_all(answer: Json, reached: int) -> bool:
+def _count(answer: Json) -> int | None:
+    """How many hits there are, where the server knows; a short page says nothing, since limits are cut silently."""
     count = answer.get("approximateCount")
-    return isinstance(count, int) and 0 <= count <= reached
+    return count if isinstance(count, int) and count >= 0 else None
 
 
 def _created(header: Json) -> int:

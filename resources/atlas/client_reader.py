@@ -4,13 +4,12 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from governance.errors import PermissionDenied, RecordError
+from governance.errors import PermissionDenied
 from governance.filters import NameFilter
-from governance.listing import Page, Presence, Probe, Quarantined, Scope, ScopeListing
-from governance.model import Container, Dataset
+from governance.listing import Page, Presence, Probe, Scope, ScopeListing
 from governance.text import clean
 from resources.atlas.client import Atlas
-from resources.atlas.translate import Named, Translator
+from resources.atlas.translate import MALFORMED, Named, Translator
 from resources.source import Reader
 
 Json = Mapping[str, Any]
@@ -85,19 +84,10 @@ class AtlasReader(Reader):
         entities = [e for e in answer.get("entities") or () if not _is_deleted(e)]
         parts = self._parts(translator, entities, answer.get("referredEntities") or {})
         names = self._named(translator, entities, parts)
-        datasets: list[Dataset] = []
-        containers: dict[str, Container] = {}
-        odd: list[Quarantined] = []
-        for entity in entities:
-            try:
-                datasets.append(translator.dataset(entity, parts, names))
-                for container in translator.containers(entity, names):
-                    containers[container.qualified_name] = container
-            except _MALFORMED as error:
-                odd.append(translator.quarantined(entity, _why(error)))
+        datasets, containers, odd = translator.records(entities, parts, names)
         new = tuple(c for name, c in containers.items() if name not in said)
         said.update(containers)
-        return Page(tuple(datasets), new, tuple(odd))
+        return Page(datasets, new, odd)
 
     def _parts(self, translator: Translator, entities: list[Json], came: Mapping[str, Json]) -> dict[str, Json]:
         """The columns and storage descriptions of these entities; those that did not come along are fetched."""
@@ -132,19 +122,12 @@ class AtlasReader(Reader):
         self.atlas.close()
 
 
-_MALFORMED = (RecordError, KeyError, TypeError, AttributeError, ValueError)
-
-
 def _tolerant(guids: Callable[[Json], Iterable[str]], entity: Json) -> Iterable[str]:
     """The guids; none of a malformed entity, which is quarantined when it is translated."""
     try:
         return guids(entity)
-    except _MALFORMED:
+    except MALFORMED:
         return ()
-
-
-def _why(error: Exception) -> str:
-    return error.message if isinstance(error, RecordError) else f"not of Atlas' shape: {type(error).__name__}: {error}"
 
 
 def _is_deleted(entity: Any) -> bool:

@@ -1,7 +1,7 @@
 """Atlas' entities as records of the inventory. Pure: answers of the API in, records out."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -40,6 +40,9 @@ class Named(msgspec.Struct, frozen=True):
 Names = Mapping[str, Named]
 """By guid."""
 
+MALFORMED = (RecordError, KeyError, TypeError, AttributeError, ValueError)
+"""What an entity raises that is not of Atlas' shape."""
+
 
 class Translator:
     """Translates the entities of one server.
@@ -67,6 +70,22 @@ class Translator:
         name = str(entity.get("typeName"))
         wanted = (*self.types.column_attributes(name), *self.types.storage_attributes(name))
         return [str(r["guid"]) for a in wanted for r in active(relations.get(a)) if r.get("guid")]
+
+    def records(
+        self, entities: Iterable[Json], parts: Mapping[str, Json], names: Names
+    ) -> tuple[tuple[Dataset, ...], dict[str, Container], tuple[Quarantined, ...]]:
+        """The records of these entities, what they are in by name, and those that could not be understood."""
+        datasets: list[Dataset] = []
+        containers: dict[str, Container] = {}
+        odd: list[Quarantined] = []
+        for entity in entities:
+            try:
+                dataset, around = self.dataset(entity, parts, names), self.containers(entity, names)
+                datasets.append(dataset)
+                containers |= {c.qualified_name: c for c in around}
+            except MALFORMED as error:
+                odd.append(self.quarantined(entity, _why(error)))
+        return tuple(datasets), containers, tuple(odd)
 
     def quarantined(self, entity: Any, why: str) -> Quarantined:
         """An entity that could not be understood."""
@@ -194,6 +213,10 @@ class Translator:
             name = _text(term.get("displayText")) or str(term.get("guid"))
             tags.append(Tag(name, "term", path, origin=known.qualified_name if known else ""))
         return [*tags, *_labels(entity, path)]
+
+
+def _why(error: Exception) -> str:
+    return error.message if isinstance(error, RecordError) else f"not of Atlas' shape: {type(error).__name__}: {error}"
 
 
 def kind_of(type_name: str, attributes: Json) -> str:

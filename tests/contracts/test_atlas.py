@@ -104,14 +104,11 @@ def test_more_entities_than_one_search_reaches_are_all_read(small: Served) -> No
             assert {*read_all(reader)} == {(d.namespace, d.qualified_name) for d in rows(1)}
 
 
-def test_more_entities_of_one_millisecond_than_one_search_reaches_are_an_error(
-    small: Served, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    engine = engine_of(small)
-    for entity in engine.state.entities.values():
+@pytest.mark.parametrize("page_size", [2, 5, 500])
+def test_more_entities_of_one_millisecond_than_one_search_reaches_are_an_error(small: Served, page_size: int) -> None:
+    for entity in engine_of(small).state.entities.values():
         entity.created = 1_700_000_000_000
-    monkeypatch.setattr("resources.atlas.client.MOST_HITS", 5)
-    with opened(small, page_size=5) as reader, pytest.raises(GovernanceError, match="same millisecond"):
+    with opened(small, page_size=page_size) as reader, pytest.raises(GovernanceError, match="same millisecond"):
         of_type(reader, "hive_table")
 
 

@@ -1,0 +1,94 @@
+"""Whatever Atlas sends, a listing has every entity once: as a record, or in quarantine."""
+
+from typing import Any
+
+import msgspec
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from resources.atlas.translate import Named, Translator, kind_of
+from resources.atlas.translate_types import TypeModel
+from sandbox.atlas.engine import Engine
+
+TYPES = TypeModel(Engine().typedefs())
+TRANSLATOR = Translator(TYPES)
+
+TEXT = st.text(st.characters(exclude_categories=()), max_size=8)
+LEAF = (
+    st.none() | st.booleans() | st.integers(-(2**62), 2**62) | st.floats(allow_nan=False, allow_infinity=False) | TEXT
+)
+JSON = st.recursive(
+    LEAF, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3), max_leaves=8
+)
+REFERENCE = st.fixed_dictionaries(
+    {"guid": st.sampled_from(["c1", "c2", "gone"]) | JSON},
+    optional={"entityStatus": st.sampled_from(["ACTIVE", "DELETED"]), "displayText": JSON},
+)
+NAMED = st.fixed_dictionaries(
+    {"qualifiedName": JSON},
+    optional={k: JSON for k in ("name", "type", "position", "comment", "parameters", "tableType", "createTime", "odd")},
+)
+RELATIONS = st.fixed_dictionaries({}, optional={k: JSON | st.lists(REFERENCE) for k in ("columns", "db", "meanings")})
+ENTITY = st.fixed_dictionaries(
+    {"guid": st.just("t1"), "typeName": st.sampled_from(["hive_table", "rdbms_table", "hbase_table", "unknown"])},
+    optional={
+        "attributes": JSON | NAMED,
+        "relationshipAttributes": JSON | RELATIONS,
+        "classifications": JSON | st.lists(st.fixed_dictionaries({"typeName": JSON}, optional={"attributes": JSON})),
+        **{k: JSON for k in ("labels", "businessAttributes", "updateTime", "status")},
+    },
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(ENTITY | JSON, max_size=3), st.dictionaries(st.sampled_from(["c1", "c2"]), ENTITY))
+@example([{"guid": "g", "typeName": "hive_table", "attributes": {"qualifiedName": "q"}, "updateTime": 2**62}], {})
+@example([{"typeName": "hive_table", "attributes": {"qualifiedName": "q", "comment": "\ud800\x00"}}], {})
+def test_every_entity_is_a_record_or_in_quarantine(entities: list[Any], parts: dict[str, Any]) -> None:
+    names = {"gone": Named("db@c", "hive_db", {})}
+    datasets, containers, odd = TRANSLATOR.records(entities, parts, names)
+    assert len(datasets) + len(odd) == len(entities)
+    for record in (*datasets, *containers.values(), *odd):
+        msgspec.json.encode(record)
+
+
+def test_types_tell_datasets_from_columns_and_parents() -> None:
+    assert TYPES.column_types == {
+        "hive_column",
+        "rdbms_column",
+        "spark_column",
+        "hbase_column",
+        "hbase_column_family",
+    }
+    assert {"rdbms_db", "rdbms_table", "rdbms_index", "hdfs_path", "DataSet"} <= set(TYPES.dataset_types)
+    assert not {"Process", "hive_process", "hive_db", "hive_storagedesc"} & set(TYPES.dataset_types)
+    assert TYPES.column_attributes("hive_table") == ("columns", "partitionKeys")
+    assert TYPES.column_attributes("rdbms_index") == ()
+    assert TYPES.parent_attributes("hive_table") == ("db",)
+    assert TYPES.parent_attributes("kafka_topic") == ()
+    assert TYPES.storage_attributes("hive_table") == ("sd",)
+    assert TYPES.part_types("hbase_table") == {"hbase_column_family", "hbase_column"}
+
+
+def test_columns_of_column_families_are_below_them() -> None:
+    def part(guid: str, type_name: str, name: str, **relations: Any) -> dict[str, Any]:
+        attributes = {"qualifiedName": f"t.{name}", "name": name}
+        return {"guid": guid, "typeName": type_name, "attributes": attributes, "relationshipAttributes": relations}
+
+    table = part("t", "hbase_table", "t", column_families=[{"guid": "f"}])
+    parts = {
+        "f": part("f", "hbase_column_family", "cf", columns=[{"guid": "c"}, {"guid": "d", "entityStatus": "DELETED"}]),
+        "c": {**part("c", "hbase_column", "q.r"), "classifications": [{"typeName": "PII", "entityGuid": "c"}]},
+        "d": part("d", "hbase_column", "dropped"),
+    }
+    (dataset,), _, _ = TRANSLATOR.records([table], parts, {})
+    assert [c.path for c in dataset.columns] == ["cf", 'cf."q.r"']
+    assert [(t.tag, t.path) for t in dataset.tags] == [("PII", 'cf."q.r"')]
+
+
+def test_kinds_are_the_inventorys_words() -> None:
+    assert kind_of("hive_table", {"tableType": "VIRTUAL_VIEW"}) == "view"
+    assert kind_of("hive_table", {"tableType": "MATERIALIZED_VIEW"}) == "materialized_view"
+    assert kind_of("spark_table", {"tableType": "EXTERNAL"}) == "external_table"
+    assert kind_of("rdbms_table", {"type": "view"}) == "view"
+    assert kind_of("retail_feature_table", {}) == "retail_feature_table"
