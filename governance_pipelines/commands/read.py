@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from governance.errors import NotFound
 from governance_pipelines.bindings import installation
@@ -92,13 +91,14 @@ def run_search(text: str, as_json: bool) -> int:
     if not hits:
         out.print("nothing found", markup=False)
         return 0
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("source", "kind", "name"):
-        table.add_column(column, no_wrap=True)
-    table.add_column("comment", overflow="ellipsis", no_wrap=True)
     for hit in hits:
-        table.add_row(escape(hit.source), hit.kind, escape(hit.qualified_name), escape(_short(hit.comment or "")))
-    out.print(table)
+        found_in = f"  in {', '.join(hit.columns[:5])}" if hit.columns else ""
+        gone = "" if hit.state == "present" else f" ({hit.state})"
+        out.print(
+            f"[dim]{escape(hit.source)}[/]  [bold]{escape(hit.qualified_name)}[/]  {escape(hit.kind)}{gone}"
+            f"  [dim]{escape(_short(hit.comment or '') + found_in)}[/]",
+            soft_wrap=True,
+        )
     return 0
 
 

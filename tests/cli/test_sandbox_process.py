@@ -12,7 +12,7 @@ import yaml
 
 from tests.cli.conftest import Installed, left_of
 
-pytestmark = pytest.mark.xdist_group("services")
+pytestmark = [pytest.mark.xdist_group("services"), pytest.mark.timeout(900)]
 
 
 def state(home: Path) -> dict[str, object]:

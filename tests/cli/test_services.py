@@ -13,7 +13,7 @@ import requests
 
 from tests.cli.conftest import GOVERNANCE, Installed, left_of
 
-pytestmark = pytest.mark.xdist_group("services")
+pytestmark = [pytest.mark.xdist_group("services"), pytest.mark.timeout(900)]
 
 ESTATE = """version: 1
 sources:
