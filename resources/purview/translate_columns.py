@@ -16,6 +16,7 @@ Json = Mapping[str, Any]
 _TYPE_NAMES = ("data_type", "dataType", "type", "columnType")
 _POSITIONS = ("position", "ordinal_position", "ordinalPosition", "ordinal")
 _NULLABLE = ("isNullable", "is_nullable", "nullable")
+_COMMENTS = ("userDescription", "description", "comment")
 _SIZED = re.compile(r"(?i)n?varchar2?|n?char|text|string|(var)?binary|(character|char)( varying)?|raw")
 _DECIMAL = re.compile(r"(?i)decimal|numeric|number|dec")
 
@@ -72,7 +73,7 @@ def _rows(type_name: str, name: str, attributes: Json, ordinal: int) -> tuple[Co
         understood,
         ordinal,
         nullable=next((v for n in _NULLABLE if isinstance(v := attributes.get(n), bool)), None),
-        comment=next((v for n in ("userDescription", "description", "comment") if (v := attributes.get(n))), None),
+        comment=next((v for n in _COMMENTS if isinstance(v := attributes.get(n), str) and v), None),
         dialect=dialect,
     )
     return rows if understood == native else (msgspec.structs.replace(rows[0], native_type=native), *rows[1:])

@@ -48,9 +48,9 @@ def terms_of(entity: Json, path: str = "") -> Iterator[Tag]:
 def labels_of(entity: Json, path: str = "") -> Iterator[Tag]:
     """Free labels."""
     labels = entity.get("labels")
-    for label in dict.fromkeys(labels if isinstance(labels, list) else ()):
-        if isinstance(label, str) and label:
-            yield Tag(tag=label, kind="label", path=path)
+    texts = [one for one in (labels if isinstance(labels, list) else ()) if isinstance(one, str) and one]
+    for label in dict.fromkeys(texts):
+        yield Tag(tag=label, kind="label", path=path)
 
 
 def sorted_tags(tags: Iterable[Tag]) -> tuple[Tag, ...]:
