@@ -25,14 +25,14 @@ REFERENCE = st.fixed_dictionaries(
     optional={"entityStatus": st.sampled_from(["ACTIVE", "DELETED"]), "displayText": JSON},
 )
 NAMED = st.fixed_dictionaries(
-    {"qualifiedName": JSON},
+    {"qualifiedName": st.just("db.t@c") | JSON},
     optional={k: JSON for k in ("name", "type", "position", "comment", "parameters", "tableType", "createTime", "odd")},
 )
 RELATIONS = st.fixed_dictionaries({}, optional={k: JSON | st.lists(REFERENCE) for k in ("columns", "db", "meanings")})
 ENTITY = st.fixed_dictionaries(
     {"guid": st.just("t1"), "typeName": st.sampled_from(["hive_table", "rdbms_table", "hbase_table", "unknown"])},
     optional={
-        "attributes": JSON | NAMED,
+        "attributes": NAMED | NAMED | JSON,
         "relationshipAttributes": JSON | RELATIONS,
         "classifications": JSON | st.lists(st.fixed_dictionaries({"typeName": JSON}, optional={"attributes": JSON})),
         **{k: JSON for k in ("labels", "businessAttributes", "updateTime", "status")},
@@ -40,9 +40,11 @@ ENTITY = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(ENTITY | JSON, max_size=3), st.dictionaries(st.sampled_from(["c1", "c2"]), ENTITY))
 @example([{"guid": "g", "typeName": "hive_table", "attributes": {"qualifiedName": "q"}, "updateTime": 2**62}], {})
+@example([{"typeName": "hive_table", "attributes": {"qualifiedName": "q"}, "classifications": 5}], {})
+@example([{"typeName": "hive_table", "attributes": {"qualifiedName": "q"}, "labels": [{}]}], {})
 @example([{"typeName": "hive_table", "attributes": {"qualifiedName": "q", "comment": "\ud800\x00"}}], {})
 def test_every_entity_is_a_record_or_in_quarantine(entities: list[Any], parts: dict[str, Any]) -> None:
     names = {"gone": Named("db@c", "hive_db", {})}
