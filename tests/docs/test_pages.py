@@ -126,8 +126,8 @@ def test_every_aws_call_has_its_permission() -> None:
 
 
 def test_every_snowflake_grant_that_doctor_names_is_there() -> None:
-    from resources.snowflake.resource_probe import usage_grants
-    from resources.snowflake.resource_scope import tag_grants
+    from resources.snowflake.client_probe import usage_grants
+    from resources.snowflake.client_scope import tag_grants
 
     text = Page("docs/estate.md").section(TITLES["snowflake"])
     named = [*usage_grants("SALES", "R").split("; "), tag_grants("R").split(";")[0]]
