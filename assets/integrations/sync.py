@@ -6,7 +6,7 @@ data, scope by scope; the outcomes it yields are for showing.
 
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from governance.estate import Source
 from governance.listing import Presence, Reason, Scope, ScopeListing, Status
 from governance.loss_guard import LossGuard
 from resources.inventory.database import Inventory
-from resources.inventory.outcomes import ScopeOutcome, SourceBusy, SourceIdentity, SyncMode, SyncSummary
+from resources.inventory.outcomes import COUNTS, ScopeOutcome, SourceBusy, SourceIdentity, SyncMode, SyncSummary
 from resources.inventory.sync import SourceSync, inventory_sync
 from resources.source import Reader
 
@@ -109,7 +109,7 @@ def sync_source(
         )
         listing = reader.scopes(request.source.names)
         sync.record_scopes(listing)
-        gone = _settle_missing(request, reader, sync, listing)
+        gone = yield from _settle_missing(request, reader, sync, listing)
         finished = sync.finished(request.resume_from) if request.resume_from else set()
         wanted = [s for s in listing.scopes if _is_wanted(s.name, request.scopes) and s.name not in finished]
         progress.on_scopes(request.source.name, len(wanted))
@@ -135,8 +135,13 @@ def _is_wanted(name: str, scopes: tuple[str, ...] | None) -> bool:
     return scopes is None or name in scopes
 
 
-def _settle_missing(request: SyncRequest, reader: Reader, sync: SourceSync, listing: ScopeListing) -> tuple[str, ...]:
-    """What becomes of scopes known before and not listed now: hidden by filters, gone for certain, or unknown."""
+def _settle_missing(
+    request: SyncRequest, reader: Reader, sync: SourceSync, listing: ScopeListing
+) -> Generator[ScopeOutcome, None, tuple[str, ...]]:
+    """What becomes of scopes known before and not listed now: hidden by filters, gone for certain, or unknown.
+
+    Yields the outcomes of those that are neither; returns those that are gone.
+    """
     shown = {s.name for s in listing.scopes}
     known = {n: k for n, k in sync.known_scopes().items() if k.state == "present" and n not in shown}
     missing = [n for n in known if _is_wanted(n, request.scopes)]
@@ -151,10 +156,14 @@ def _settle_missing(request: SyncRequest, reader: Reader, sync: SourceSync, list
         if presence is Presence.ABSENT or (request.accept_loss and request.scopes is not None):
             absent.append(name)
         else:
-            sync.fail_scope(known[name].scope, _not_listed(request, name, presence))
+            yield sync.fail_scope(known[name].scope, _not_listed(request, name, presence))
     if not absent:
         return ()
     held = sync.drop_scopes(absent, "absent from the listing, and the platform says so when asked", request.accept_loss)
+    for name in absent if held else ():
+        lost = known[name].datasets
+        counts = {**dict.fromkeys(COUNTS, 0), "held": lost}
+        yield ScopeOutcome(name, Status.PARTIAL, held, counts, {}, {}, 0.0, held=lost, changed=False)
     return () if held else tuple(absent)
 
 
