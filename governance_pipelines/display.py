@@ -48,12 +48,13 @@ def step(out: Console, name: str) -> Iterator[Step]:
     """Shows that a step is under way, then that it is done and how long it took; a failure shows as such."""
     begun = time.monotonic()
     with out.status(f"[bold]{escape(name)}[/]") as status:
-        this = Step(name, status)
+        this, mark = Step(name, status), f"[red]✗[/] {escape(name)}"
         try:
             yield this
-        except BaseException:
-            out.print(f"[red]✗[/] {escape(name)}")
-            raise
+            mark = ""
+        finally:
+            if mark:
+                out.print(mark)
     seconds = time.monotonic() - begun
     out.print(f"[green]✓[/] {escape(name):<14} {escape(this.detail)} [dim]{seconds:.1f} s[/]")
 
