@@ -61,8 +61,7 @@ class PurviewReader(Reader):
                 skipped.update(str(h.get("objectType") or h.get("entityType")) for h in found.hits if not _is_one(h))
                 wanted = [h for h in found.hits if _is_one(h) and _is_wanted(h, names)]
                 for n in range(0, len(wanted), self._page_size_of_entities):
-                    page = self._page(wanted[n : n + self._page_size_of_entities], scope, containers)
-                    yield page
+                    yield from self._pages(wanted[n : n + self._page_size_of_entities], scope, containers)
                     containers = ()
                 if found.short is not None:
                     yield Page(containers=containers, reasons=(found.short,))
@@ -147,11 +146,13 @@ class PurviewReader(Reader):
 
     # --- pages ---
 
-    def _page(self, hits: Sequence[Json], scope: Scope, containers: tuple[Container, ...]) -> Page:
+    def _pages(self, hits: Sequence[Json], scope: Scope, containers: tuple[Container, ...]) -> Iterator[Page]:
+        """A page of assets, and one of those whose columns could not all be read."""
         odd = [Quarantined(_name_of(h), "the search gave no id", dict(h)) for h in hits if not h.get("id")]
         by_guid = {str(h["id"]): h for h in hits if h.get("id")}
         batch, parts = self._entities.with_columns(by_guid)
-        datasets: list[Dataset] = []
+        whole: list[Dataset] = []
+        unread: list[Dataset] = []
         for guid, hit in by_guid.items():
             if guid in batch.broken:
                 odd.append(Quarantined(_name_of(hit), batch.broken[guid].message, dict(hit)))
@@ -160,11 +161,15 @@ class PurviewReader(Reader):
                 continue
             columns = parts.get(guid, ())
             try:
-                datasets.append(dataset_of(hit, entity, columns, scope.name))
+                (unread if guid in batch.unread else whole).append(dataset_of(hit, entity, columns, scope.name))
             except RecordError as error:
                 payload = {"search": dict(hit), "entity": dict(entity), "columns": [dict(c) for c in columns]}
                 odd.append(Quarantined(_name_of(hit), error.message, payload))
-        return Page(tuple(datasets), containers, tuple(odd), _reasons(batch, by_guid, scope), _notes(batch, by_guid))
+        reasons, notes = _reasons(batch, by_guid, scope), _notes(batch, by_guid)
+        yield Page(tuple(whole), containers, tuple(odd), reasons, notes)
+        if unread:
+            # the tags of columns come with them
+            yield Page(tuple(unread), unread=("columns", "tags"))
 
     def _container(self, scope: Scope) -> tuple[Container, ...]:
         raw = scope.detail.get("raw") or {"name": scope.name}

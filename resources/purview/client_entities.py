@@ -34,6 +34,8 @@ class Batch:
     gone: set[str] = field(default_factory=set)
     denied: dict[str, PermissionDenied] = field(default_factory=dict)
     broken: dict[str, Unavailable] = field(default_factory=dict)
+    unread: set[str] = field(default_factory=set)
+    """Assets with a schema or a column that was refused or failed: what came of theirs is not all of it."""
 
     def known(self, guid: str) -> Json | None:
         """The entity, wherever it came from, if it came in full."""
@@ -82,6 +84,8 @@ class Entities:
             columns[guid] = list(dict.fromkeys(c for holder in holders for c in _refs(holder, "columns")))
         self._complete(batch, (c for some in columns.values() for c in some))
         batch.entities = assets
+        spoilt = batch.denied.keys() | batch.broken.keys()
+        batch.unread = {g for g in assets if not spoilt.isdisjoint([*schemas.get(g, ()), *columns[g]])}
         parts = {
             guid: [found for c in some if (found := batch.known(c)) is not None and found.get("status") != "DELETED"]
             for guid, some in columns.items()

@@ -333,6 +333,22 @@ def test_a_right_taken_away_is_no_empty_success(served: Served, face: Face, read
     assert dict(reader.change_tokens([scope])) == {"finance": "0:0"}
 
 
+def test_columns_that_may_not_be_read_are_unread_and_not_gone(served: Served, face: Face, curator: Curator) -> None:
+    hits = curator.send("POST", "/search/query", {"filter": {"entityType": "azure_datalake_gen2_path"}})["value"]
+    asset = curator.send("GET", f"/atlas/v2/entity/guid/{hits[0]['id']}")["entity"]
+    schema = asset["relationshipAttributes"]["tabular_schema"]["guid"]
+    curator.send("POST", "/entity/moveTo", {"entityGuids": [schema]}, collectionId="finance")
+    try:
+        with resource(served, client_id=LIMITED, client_secret={"env": "LIMITED_SECRET"}).reader() as reader:
+            found = pages(reader, "retail-crm")
+    finally:
+        curator.send("POST", "/entity/moveTo", {"entityGuids": [schema]}, collectionId="retail-crm")
+    by_unread = {p.unread: [d.name for d in p.datasets] for p in found if p.datasets}
+    assert by_unread[("columns", "tags")] == ["customers.parquet"]
+    assert sorted(by_unread[()]) == ["CUSTOMERS", "customers", "customers"]
+    assert [r.code for p in found for r in p.reasons] == ["permission_denied"]
+
+
 def test_doctor_names_the_role(served: Served, face: Face, reader: Reader) -> None:
     face.server.collections.readers[READER] = set()
     probes = list(reader.probe())
