@@ -13,7 +13,7 @@ Rules that hold whatever happens:
 import threading
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 
 import psycopg
@@ -235,10 +235,11 @@ class SourceSync:
         self._ended = True
         return summary
 
-    def abandon(self, error: BaseException) -> None:
-        """Closes the run's row as failed, unless it was finished."""
+    def abandon(self, error: BaseException | None) -> None:
+        """Closes the run's row as failed, unless it was finished; `error` is what ended the sync."""
         if self._ended:
             return
+        error = error or GovernanceError("the sync ended without being finished")
         reason = (
             Reason.of(error)
             if isinstance(error, GovernanceError)
@@ -322,10 +323,6 @@ def inventory_sync(
     with inventory.dedicated() as lock:
         opened = ledger.open_run(lock, source, run_id, actor, mode)
         sync = SourceSync(inventory, source, opened, guard)
-        try:
+        with ExitStack() as stack:
+            stack.push(lambda _, error, __: sync.abandon(error))
             yield sync
-        except BaseException as error:
-            sync.abandon(error)
-            raise
-        else:
-            sync.abandon(GovernanceError("the sync ended without being finished"))
