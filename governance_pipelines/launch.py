@@ -6,17 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
+from urllib.parse import urlsplit
 
 import dagster as dg
 
 from assets.integrations.metadata import SourceAsset
 from assets.integrations.sync import Progress
-from governance.errors import ConfigurationError
+from governance.errors import ConfigurationError, Unavailable
 from governance_pipelines.bindings import Installation
 from governance_pipelines.deployment import deployment, source_assets
-from governance_pipelines.jobs import source_job_name
+from governance_pipelines.jobs import CHECKS_JOB, source_job_name
 from governance_pipelines.orphans import process_tag
 from resources.inventory.database import Inventory
+
+LOCATION = "governance"
+"""The code location's name, in workspace.yaml and in pyproject.toml."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,27 @@ def run_sync(
     todo = [this for this in wanted if scope_glob is None or chosen[this.source.name]]
     with dg.DagsterInstance.get() as instance, installation.inventory_resource().open() as inventory:
         return [_run(definitions, this, chosen[this.source.name], accept_loss, instance, inventory) for this in todo]
+
+
+def submit_checks(address: str) -> str:
+    """Queues the checks on the inventory with the services at `address`; gives the run's id.
+
+    Raises:
+        Unavailable: the web server did not take it.
+    """
+    from dagster_graphql import DagsterGraphQLClient, DagsterGraphQLClientError
+
+    where = urlsplit(address)
+    try:
+        client = DagsterGraphQLClient(where.hostname or "127.0.0.1", port_number=where.port)
+        return client.submit_job_execution(CHECKS_JOB, repository_location_name=LOCATION)
+    except DagsterGraphQLClientError as error:
+        raise Unavailable(
+            f"the job {CHECKS_JOB} was not queued: {error}",
+            platform="dagster",
+            operation=CHECKS_JOB,
+            remedy=f"launch {CHECKS_JOB} in the web UI",
+        ) from error
 
 
 def _scopes(installation: Installation, this: SourceAsset, glob: str | None) -> list[str]:

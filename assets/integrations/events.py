@@ -192,7 +192,8 @@ class SyncEvents:
 
     def _retry(self, why: str) -> None:
         sync = self.this.settings.sync
-        if self.context.retry_number < sync.retries:
+        # who waits at a terminal would rather see the reason than wait for another try
+        if "governance/actor" not in self.context.run.tags and self.context.retry_number < sync.retries:
             self.context.log.warning(f"{why}; trying again in {sync.retry_wait_seconds} s, finished scopes are kept")
             raise dg.RetryRequested(max_retries=sync.retries, seconds_to_wait=sync.retry_wait_seconds)
 

@@ -83,6 +83,12 @@ def _say_where_the_port_went(here: Installation, out: Console, port: int | None)
 def _first_sync(here: Installation, out: Console) -> int:
     results = synced(here, out)
     summary(out, results)
+    address = web_address(here.home)
+    if address is not None and worst(results) != "failed":
+        from governance_pipelines.launch import submit_checks
+
+        submit_checks(address)
+        out.print("\nThe checks on the inventory are queued; they show in the web UI within a minute.", markup=False)
     return EXIT[worst(results)]
 
 
