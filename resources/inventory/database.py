@@ -1,5 +1,6 @@
 """Connections to the inventory's database, and its errors in our words."""
 
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +27,13 @@ if TYPE_CHECKING:
 TRANSIENT_STATES = ("08", "53", "57P0", "40001", "40P01", "25006")
 """SQLSTATEs after which the same may succeed: connection, resources, shutdown, conflict, a standby."""
 
+_REFUSALS = {
+    "28P01": re.compile(r"password authentication failed|no password supplied"),
+    "28000": re.compile(r"no pg_hba\.conf entry|role \".*\" does not exist|authentication failed for user"),
+    "3D000": re.compile(r"database \".*\" does not exist"),
+    "42501": re.compile(r"permission denied for database"),
+}
+
 
 def translated(error: psycopg.Error, url: str = "") -> GovernanceError:
     """A psycopg error as one of ours, told apart by its SQLSTATE.
@@ -34,7 +42,7 @@ def translated(error: psycopg.Error, url: str = "") -> GovernanceError:
         error: as raised by psycopg or its pool.
         url: of the database, shown without its password.
     """
-    state = error.sqlstate or ""
+    state = error.sqlstate or _state_of_refusal(error)
     where, what = shown_url(url), str(error).strip().partition("\n")[0] or type(error).__name__
     kind: type[GovernanceError] = Terminal
     remedy = ""
@@ -51,6 +59,11 @@ def translated(error: psycopg.Error, url: str = "") -> GovernanceError:
     elif state in ("42P01", "3F000", "42883", "42703"):
         kind, remedy = ConfigurationError, "bring the schema up to date: `governance up --no-sync`"
     return kind(what, platform="inventory", operation=f"sqlstate {state}" if state else "connect", remedy=remedy)
+
+
+def _state_of_refusal(error: psycopg.Error) -> str:
+    """The SQLSTATE of a refused connection, which libpq keeps to itself; told from the server's words."""
+    return next((state for state, words in _REFUSALS.items() if words.search(str(error))), "")
 
 
 def _lost_connection(error: psycopg.Error) -> bool:

@@ -23,7 +23,7 @@ from resources.inventory.database import translated
 
 _SOCKET = ".s.PGSQL.5432"
 _LONGEST_SOCKET = 107
-_STOP_SECONDS = 30
+_STOP_SECONDS = 60
 TUNING = {
     "max_connections": "300",
     "shared_buffers": "256MB",
