@@ -1,6 +1,7 @@
 """Outcomes as people look at them in the Dagster UI: numbers it plots over time, tables, a chart, the reasons."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 
 import dagster as dg
 
@@ -13,7 +14,7 @@ PLOTTED = (
     "datasets", "columns", "tags", "created", "updated", "deleted", "restored", "out_of_scope", "unchanged",
     "quarantined", "cleaned", "unknown_types", "pages", "held",
 )  # fmt: skip
-BAR = 40
+BAR = 24
 """Characters of the longest bar of a chart."""
 
 Metadata = dict[str, dg.MetadataValue]
@@ -40,8 +41,8 @@ def source_metadata(
     return {
         "status": dg.MetadataValue.text(summary.status),
         "kinds": dg.MetadataValue.md(chart(inventory.queries().counts_by_kind(source))),
-        "latest_changes": _changes_table(inventory, source, rows),
         "preview": preview_table(inventory, source, rows, None),
+        "latest_changes": _changes_table(inventory, source, rows),
         "scopes": dg.MetadataValue.int(summary.scopes),
         "scopes_complete": dg.MetadataValue.int(sum(s == Status.COMPLETE for s in summary.statuses.values())),
         "seconds": dg.MetadataValue.float(round(seconds, 3)),
@@ -79,10 +80,7 @@ def preview_table(inventory: Inventory, source: str, rows: int, scope: str | Non
     found = inventory.queries().preview(source, scope=scope, limit=rows)
     return table(
         PREVIEW,
-        [
-            (r.qualified_name, r.kind, r.columns, r.owner or "", _short(r.comment), r.changed_at.isoformat())
-            for r in found
-        ],
+        [(r.qualified_name, r.kind, r.columns, r.owner or "", _short(r.comment), _moment(r.changed_at)) for r in found],
     )
 
 
@@ -91,7 +89,7 @@ def _changes_table(inventory: Inventory, source: str, rows: int) -> dg.MetadataV
     return table(
         ("at", "dataset", "path", "change", "field", "before", "after"),
         [
-            (c.at.isoformat(), c.qualified_name, c.path, c.change, c.field, _short(c.before), _short(c.after))
+            (_moment(c.at), c.qualified_name, c.path, c.change, c.field, _short(c.before), _short(c.after))
             for c in found
         ],
     )
@@ -106,6 +104,10 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> dg.Metada
     whole = [all(isinstance(row[n], int) for row in rows) and bool(rows) for n in range(len(columns))]
     schema = dg.TableSchema([dg.TableColumn(name, "int" if whole[n] else "string") for n, name in enumerate(columns)])
     return dg.MetadataValue.table(records=records, schema=schema)
+
+
+def _moment(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _short(value: object, length: int = 120) -> str:
