@@ -42,7 +42,7 @@ class Platform:
     platform: str
     source: str
     url: str
-    certificate: str | None
+    ca: str | None
     faults: bool
     seeded: bool
 
@@ -53,7 +53,7 @@ def sandbox_platforms(home: Path) -> list[Platform]:
         return []
     platforms = Folder(home).read("state").get("platforms", {})
     return [
-        Platform(name, p["source"], p["url"], p["certificate"], p["faults"], p["seeded"])
+        Platform(name, p["source"], p["url"], p["ca"], p["faults"], p["seeded"])
         for name, p in sorted(platforms.items())
     ]
 
@@ -119,7 +119,7 @@ def send_faults(home: Path, platform: str | None, rules: Sequence[dict[str, Any]
         )
     out = {}
     for one in served:
-        url, verify = f"{one.url}/_sandbox/faults", one.certificate or True
+        url, verify = f"{one.url}/_sandbox/faults", one.ca or True
         answer = (
             requests.get(url, timeout=10, verify=verify)
             if rules is None

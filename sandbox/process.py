@@ -1,11 +1,12 @@
 """The sandbox as one process: serves every platform, seeds them side by side, and writes what reaches them.
 
-Under `HOME/sandbox/`: `state.json` says how far it is, `estate.yaml` and `secrets/` let the project read it, and
-`ports.json` lets the next start take the same ports.
+Under `HOME/sandbox/`: `state.json` says how far it is, `estate.yaml`, `secrets/` and `PLATFORM-ca.pem` let the project
+read it, and `ports.json` lets the next start take the same ports.
 """
 
 import json
 import os
+import shutil
 import signal
 import threading
 import time
@@ -72,7 +73,7 @@ class Folder:
         return {
             "name": one.face.source,
             "platform": one.face.platform,
-            "connection": self._with_files(one.face.connection(one.url)),
+            "connection": self._with_files(one.face.connection(one.url), self.trust(one.face)),
             "schedule": HOURLY if one.face.platform == "glue" else DAILY.format(minute=5 * n),
         }
 
@@ -82,13 +83,25 @@ class Folder:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
             out.write(value)
 
-    def _with_files(self, value: Any) -> Any:
+    def trust(self, face: Face) -> dict[str, str]:
+        """The authority's certificate, kept here so that its path outlives the process: the face's path to ours."""
+        if face.ca is None:
+            return {}
+        kept = self.path / f"{face.platform}-ca.pem"
+        draft = self.path / f".{kept.name}.new"
+        shutil.copyfile(face.ca, draft)
+        draft.replace(kept)
+        return {str(face.ca): str(kept)}
+
+    def _with_files(self, value: Any, kept: Mapping[str, str]) -> Any:
         """`{env: NAME}` becomes `{file: …/secrets/NAME}`: the sandbox needs no variable to be set anywhere."""
+        if isinstance(value, str):
+            return kept.get(value, value)
         if not isinstance(value, dict):
             return value
         if set(value) == {"env"}:
             return {"file": str(self.path / "secrets" / value["env"])}
-        return {key: self._with_files(inner) for key, inner in value.items()}
+        return {key: self._with_files(inner, kept) for key, inner in value.items()}
 
     def _file(self, name: str) -> Path:
         return self.path / f"{name}.json"
@@ -115,7 +128,7 @@ def host(home: Path, company: Company, wanted: Sequence[Face], elsewhere: Mappin
         for face in wanted:
             url = elsewhere.get(face.platform)
             reached.append(Reached(face, url) if url else _serve(face, int(ports.get(face.platform, 0))))
-        state["platforms"] = {one.face.platform: _about(one) for one in reached}
+        state["platforms"] = {one.face.platform: _about(one, folder) for one in reached}
         folder.write("ports", ports | {r.face.platform: int(r.url.rpartition(":")[2]) for r in reached})
         _seed(reached, folder, state, ended)
         if not ended.is_set():
@@ -163,12 +176,11 @@ def _serve(face: Face, port: int) -> Served:
         return serve(face)
 
 
-def _about(one: Served | Reached) -> dict[str, Any]:
-    files = one.face.tls()
+def _about(one: Served | Reached, folder: Folder) -> dict[str, Any]:
     return {
         "source": one.face.source,
         "url": one.url,
-        "certificate": str(files[0]) if files else None,
+        "ca": next(iter(folder.trust(one.face).values()), None),
         "faults": not isinstance(one, Reached),
         "seeded": False,
     }

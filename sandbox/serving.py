@@ -77,6 +77,11 @@ class Face(ABC):
         """Certificate and key files where the platform's SDK insists on https."""
         return None
 
+    @property
+    def ca(self) -> Path | None:
+        """The certificate of the authority that signed `tls()`; clients must trust it."""
+        return None
+
 
 def faces(company: Company, platforms: Sequence[str] | None = None) -> list[Face]:
     """The faces of these platforms, or of all that have a folder here."""

@@ -90,6 +90,35 @@ def test_it_misbehaves_as_told_and_recovers(installed: Installed) -> None:
     assert "it serves glue" in absent.err
 
 
+def test_a_server_with_an_authority_of_its_own_is_trusted_by_us_and_by_its_estate(installed: Installed) -> None:
+    up = installed("sandbox", "up", "--platform", "purview", "--platform", "glue")
+    assert up.code == 0, up.err
+    (ca,) = [
+        Path(s["connection"]["ca_file"])
+        for s in yaml.safe_load(installed("sandbox", "estate").out)["sources"]
+        if s["platform"] == "purview"
+    ]
+    assert ca.parent == installed.home / "sandbox"
+    url = state(installed.home)["platforms"]["purview"]["url"]  # type: ignore[index]
+    assert requests.get(f"{url}/_sandbox/faults", timeout=10, verify=str(ca)).json() == []
+
+    faults = installed("sandbox", "faults")
+    assert faults.code == 0, faults.err
+    assert json.loads(faults.out) == {"glue": [], "purview": []}
+    told = installed("sandbox", "fault", "purview", "fail", "--status", "503")
+    assert told.code == 0, told.err
+    (rule,) = json.loads(installed("sandbox", "faults").out)["purview"]
+    assert (rule["action"], rule["status"]) == ("fail", 503)
+    cleared = installed("sandbox", "clear")
+    assert cleared.code == 0, cleared.err
+    assert requests.get(f"{url}/_sandbox/faults", timeout=10, verify=str(ca)).json() == []
+
+    assert installed("sandbox", "down").code == 0
+    assert installed("sandbox", "up", "--platform", "purview").code == 0
+    url = state(installed.home)["platforms"]["purview"]["url"]  # type: ignore[index]
+    assert requests.get(f"{url}/_sandbox/faults", timeout=10, verify=str(ca)).status_code == 200
+
+
 def test_an_unknown_platform_is_said_and_leaves_nothing(installed: Installed) -> None:
     outcome = installed("sandbox", "up", "--platform", "oracle")
     assert outcome.code == 2
