@@ -17,7 +17,9 @@ class SyncSettings(BaseModel):
         description="Share (0 to 1) of a scope's datasets above which a loss is not believed.",
     )
     loss_guard_minimum: int = Field(
-        default=3, ge=0, description="Datasets that may always go missing, however small the scope."
+        default=3,
+        ge=0,
+        description="Fewer missing datasets than this are always believed, unless the listing is empty.",
     )
     sensor_interval_seconds: int = Field(
         default=60, ge=5, le=86_400, description="Seconds between two looks at a source's change tokens."

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from governance.settings import Settings
+from governance.loss_guard import LossGuard
+from governance.settings import Settings, SyncSettings
 
 SECTIONS = {name: field.annotation for name, field in Settings.model_fields.items()}
 
@@ -29,6 +30,17 @@ def test_the_defaults() -> None:
     assert not settings.logging.json_lines
     assert settings.dagster.database_url is None
     assert (settings.web.host, settings.web.port) == ("127.0.0.1", 3000)
+
+
+def test_the_loss_guard_s_minimum_is_what_the_guard_does() -> None:
+    """The first loss that is held is the minimum itself."""
+    minimum = SyncSettings().loss_guard_minimum
+    guard = LossGuard(ratio=0, minimum=minimum)
+    held = [lost for lost in range(10) if guard.holds(known=100, lost=lost, listed=100 - lost)]
+    assert held[0] == minimum
+    assert guard.holds(known=1, lost=1, listed=0) is not None
+    said = SyncSettings.model_fields["loss_guard_minimum"].description
+    assert said == "Fewer missing datasets than this are always believed, unless the listing is empty."
 
 
 def test_text_as_the_environment_gives_it() -> None:
