@@ -5,6 +5,9 @@ from typing import Any
 
 from governance.errors import ProtocolError
 
+_MOST_EMPTY = 1_000
+"""Empty pages in a row after which a listing is taken for endless; Glue gives a few where it filters."""
+
 
 def pages(operation: str, key: str, ask: Callable[[dict[str, str]], dict[str, Any]]) -> Iterator[list[Any]]:
     """The lists under `key`, page by page; an empty page with a token is not the end.
@@ -15,9 +18,11 @@ def pages(operation: str, key: str, ask: Callable[[dict[str, str]], dict[str, An
         ask: makes one call, given `{}` or `{"NextToken": …}`.
 
     Raises:
-        ProtocolError: an answer without a list, or a token that came before. The pages so far have been given.
+        ProtocolError: an answer without a list, a token that came before, or page after page with nothing new under
+            ever new tokens. The pages so far have been given.
     """
     token, seen = "", set()
+    empty, before = 0, None
     while True:
         answer = ask({"NextToken": token} if token else {})
         page = answer.get(key)
@@ -29,13 +34,16 @@ def pages(operation: str, key: str, ask: Callable[[dict[str, str]], dict[str, An
                 operation=operation,
                 remedy="check endpoint_url: something that is not AWS seems to answer there",
             )
-        yield page
+        repeated = bool(page) and page == before
+        if not repeated:
+            yield page
         token = answer.get("NextToken") or ""
         if not token:
             return
-        if token in seen:
+        empty, before = (0 if page else empty + 1), page
+        if token in seen or repeated or empty > _MOST_EMPTY:
             raise ProtocolError(
-                "the listing never ends: the same next token came twice",
+                "the listing never ends: the same next token or page came twice, or nothing but empty pages",
                 platform="glue",
                 operation=operation,
                 remedy="report it to whoever runs this endpoint; what was read until here is kept",
