@@ -13,7 +13,7 @@ from sandbox.serving import Company, serve
 from tests.fixtures.estate import SandboxSource
 
 Tamper = Callable[[str, dict[str, Any], dict[str, Any]], None]
-"""Given the operation, the question and the answer, which it may change."""
+"""Given the operation, the question and the answer, which it may change; a refusal is empty and may be filled."""
 
 
 class Tampered(Face):
@@ -39,12 +39,16 @@ class Tampered(Face):
             await inner(scope, again, collect)
             body = b"".join(m.get("body", b"") for m in sent[1:])
             operation = dict(scope["headers"]).get(b"x-amz-target", b"").decode()
-            if operation and sent[0]["status"] == 200:
-                answer = json.loads(body or b"{}")
+            status = sent[0]["status"]
+            if operation:
+                answer = json.loads(body or b"{}") if status == 200 else {}
                 self.tamper(operation.removeprefix("AWSGlue."), json.loads(question or b"{}"), answer)
-                body = json.dumps(answer).encode()
+                if answer or status == 200:
+                    status, body = 200, json.dumps(answer).encode()
             headers = [(k, v) for k, v in sent[0]["headers"] if k.lower() != b"content-length"]
-            await send({**sent[0], "headers": [*headers, (b"content-length", str(len(body)).encode())]})
+            await send(
+                {**sent[0], "status": status, "headers": [*headers, (b"content-length", str(len(body)).encode())]}
+            )
             await send({"type": "http.response.body", "body": body})
 
         return outer

@@ -1,6 +1,7 @@
 """Odd and broken records of a source: each is kept as it is or quarantined with its reason, and the rest is synced."""
 
 from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 import pytest
@@ -36,7 +37,7 @@ def adding(*tables: dict[str, Any]) -> Tamper:
     """Further records in the listing of `ops`."""
 
     def add(operation: str, question: dict[str, Any], answer: dict[str, Any]) -> None:
-        if operation == "GetTables" and question["DatabaseName"] == "ops":
+        if operation == "GetTables" and question["DatabaseName"] == "ops" and answer:
             answer["TableList"] += tables
 
     return add
@@ -150,7 +151,7 @@ def test_a_table_that_breaks_is_quarantined_and_not_deleted(lake: SandboxSource,
     assert lake.sync(inventory).summary.status == "complete"
 
     def spoil(operation: str, question: dict[str, Any], answer: dict[str, Any]) -> None:
-        for one in answer["TableList"] if operation == "GetTables" else ():
+        for one in answer.get("TableList", ()) if operation == "GetTables" else ():
             if one["Name"] == "shipments":
                 one["StorageDescriptor"]["Columns"] = "?"
 
@@ -162,20 +163,24 @@ def test_a_table_that_breaks_is_quarantined_and_not_deleted(lake: SandboxSource,
     assert_the_rest_is_there(lake, inventory)
 
 
-def test_a_next_token_that_never_ends(lake: SandboxSource, inventory: Inventory) -> None:
+@pytest.mark.parametrize("page", ["the same", "empty"])
+@pytest.mark.parametrize("token", ["the same", "ever new"])
+def test_a_next_token_that_never_ends(lake: SandboxSource, inventory: Inventory, page: str, token: str) -> None:
     assert lake.sync(inventory).summary.status == "complete"
+    numbers, kept = count(), list[Any]()
 
     def endless(operation: str, question: dict[str, Any], answer: dict[str, Any]) -> None:
         if operation == "GetTables" and question["DatabaseName"] == "crm":
-            answer["NextToken"] = "again"
-            answer["TableList"] = answer["TableList"][:1]
+            answer["NextToken"] = "again" if token == "the same" else f"token {next(numbers)}"
+            kept[:] = answer.get("TableList", kept)[:1]
+            answer["TableList"] = kept if page == "the same" else []
 
     tamper(lake, endless)
     result = lake.sync(inventory)
     assert result.outcomes["crm"].status is Status.PARTIAL
     (reason,) = result.outcomes["crm"].reasons
+    assert reason.operation == "glue:GetTables" and "never ends" in reason.message and reason.remedy
     assert {n for n, o in result.outcomes.items() if o.status is not Status.COMPLETE} == {"crm"}
-    assert reason.operation == "glue:GetTables" and reason.message and reason.remedy
     assert rows(inventory, "SELECT count(*) FROM inventory.changes WHERE change <> 'created'") == [(0,)]
     assert_the_rest_is_there(lake, inventory)
 
