@@ -11,7 +11,7 @@ from governance.listing import Page, Presence, Probe, Quarantined, Reason, Scope
 from governance.model import Container, Dataset
 from resources.calls import CallPolicy, Meter
 from resources.purview import client_search
-from resources.purview.client_entities import Batch, Entities
+from resources.purview.client_entities import BATCH, Batch, Entities
 from resources.purview.client_errors import PLATFORM, role_remedy
 from resources.purview.client_session import Connection, Session
 from resources.purview.translate import container_of, dataset_of, kind_of, parent_of
@@ -60,8 +60,8 @@ class PurviewReader(Reader):
                 found_any = found_any or bool(found.hits)
                 skipped.update(str(h.get("objectType") or h.get("entityType")) for h in found.hits if not _is_one(h))
                 wanted = [h for h in found.hits if _is_one(h) and _is_wanted(h, names)]
-                for n in range(0, len(wanted), self._page_size_of_entities):
-                    yield from self._pages(wanted[n : n + self._page_size_of_entities], scope, containers)
+                for n in range(0, len(wanted), BATCH):
+                    yield from self._pages(wanted[n : n + BATCH], scope, containers)
                     containers = ()
                 if found.short is not None:
                     yield Page(containers=containers, reasons=(found.short,))
@@ -76,10 +76,6 @@ class PurviewReader(Reader):
         if skipped:
             notes["no_datasets"] = ", ".join(f"{kind}: {n}" for kind, n in sorted(skipped.items()))
         yield Page(containers=containers, notes=notes)
-
-    @property
-    def _page_size_of_entities(self) -> int:
-        return self._entities.size
 
     def presence(self, scope: Scope) -> Presence:
         """Absent where Purview says so and the list of collections, read to its end, does not have it either."""
