@@ -6,12 +6,14 @@ stored dataset was checked when that one was.
 
 from datetime import datetime
 from hashlib import blake2b
-from typing import Any
+from itertools import product
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
 
 import msgspec
 
 from governance.errors import RecordError
-from governance.model import Dataset
+from governance.model import Column, Dataset, Tag
 from governance.text import clean, is_clean
 
 LONGEST_NAME = 2000
@@ -22,6 +24,22 @@ LARGEST = 32 * 2**20
 _BIGINT, _INT = 2**63, 2**31
 _encoder = msgspec.json.Encoder(order="deterministic")
 _decoder = msgspec.json.Decoder(Dataset)
+_values = msgspec.structs.astuple
+
+
+def _allowed(record: type[msgspec.Struct]) -> list[frozenset[type]]:
+    """The exact types that each field of a record may have."""
+    out = []
+    for field in msgspec.structs.fields(record):
+        parts = get_args(field.type) if get_origin(field.type) in (Union, UnionType) else (field.type,)
+        # a literal's values are texts
+        out.append(frozenset(str if get_origin(p) is Literal else get_origin(p) or p for p in parts))
+    return out
+
+
+_DATASET_TYPES = _allowed(Dataset)
+_COLUMN_TYPES = frozenset(product(*_allowed(Column)))
+_TAG_TYPES = frozenset(product(*_allowed(Tag)))
 
 
 class Sealed(msgspec.Struct, frozen=True):
@@ -61,17 +79,14 @@ def seal(dataset: Dataset) -> Sealed:
 
 
 def check(sealed: Sealed) -> Dataset:
-    """The dataset as its canonical JSON says it, once it is sure that PostgreSQL takes every value of it.
+    """The dataset, once it is sure that PostgreSQL takes every value of it.
 
     Raises:
         RecordError: a value has the wrong type or is out of range, or two columns have one path.
     """
     if len(sealed.body) > LARGEST:
         raise RecordError(f"it is larger than {LARGEST >> 20} MiB: {len(sealed.body)} bytes")
-    try:
-        dataset = _decoder.decode(sealed.body)
-    except msgspec.DecodeError as error:
-        raise RecordError(f"a value has the wrong type: {error}") from error
+    dataset = sealed.dataset if _is_exact(sealed.dataset) else decoded(sealed)
     for name in ("name", "kind", "container"):
         if not getattr(dataset, name):
             raise RecordError(f"it has no {name}")
@@ -83,6 +98,31 @@ def check(sealed: Sealed) -> Dataset:
         raise RecordError("source_updated_at has no time zone")
     _check_columns(dataset)
     return dataset
+
+
+def decoded(sealed: Sealed) -> Dataset:
+    """The dataset as its canonical JSON says it: what a store gives back, to compare with.
+
+    Raises:
+        RecordError: a value has the wrong type.
+    """
+    try:
+        return _decoder.decode(sealed.body)
+    except msgspec.DecodeError as error:
+        raise RecordError(f"a value has the wrong type: {error}") from error
+
+
+def _is_exact(dataset: Dataset) -> bool:
+    """Whether every field has exactly its type: ten times cheaper than decoding, and nearly always so."""
+    return (
+        all(map(_contains, _DATASET_TYPES, map(type, _values(dataset))))
+        and all(tuple(map(type, _values(c))) in _COLUMN_TYPES for c in dataset.columns)
+        and all(tuple(map(type, _values(t))) in _TAG_TYPES for t in dataset.tags)
+    )
+
+
+def _contains(allowed: frozenset[type], kind: type) -> bool:
+    return kind in allowed
 
 
 def _check_identity(dataset: Dataset) -> None:

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from governance.errors import (
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
 
 TRANSIENT_STATES = ("08", "53", "57P0", "40001", "40P01", "25006")
 """SQLSTATEs after which the same may succeed: connection, resources, shutdown, conflict, a standby."""
+
+_LIMITS = {
+    "57014": "GOVERNANCE_DATABASE__STATEMENT_TIMEOUT_SECONDS",
+    "55P03": "GOVERNANCE_DATABASE__LOCK_TIMEOUT_SECONDS",
+}
 
 _REFUSALS = {
     "28P01": re.compile(r"password authentication failed|no password supplied"),
@@ -46,8 +52,8 @@ def translated(error: psycopg.Error, url: str = "") -> GovernanceError:
     where, what = shown_url(url), str(error).strip().partition("\n")[0] or type(error).__name__
     kind: type[GovernanceError] = Terminal
     remedy = ""
-    if state in ("57014", "55P03"):
-        kind, remedy = DeadlineExceeded, "try again; if it stays, raise GOVERNANCE_DATABASE__LOCK_TIMEOUT_SECONDS"
+    if state in _LIMITS:
+        kind, remedy = DeadlineExceeded, f"try again; if it stays, raise {_LIMITS[state]}"
     elif state.startswith(TRANSIENT_STATES) or (not state and _lost_connection(error)):
         kind, remedy = Unavailable, f"see that the database {where} runs and takes connections".replace("  ", " ")
     elif state.startswith("28"):
@@ -77,12 +83,23 @@ class Inventory:
         url: `postgresql://…`; never shown.
         pool_size: connections held at most.
         connect_timeout: seconds to wait for a connection.
+        statement_timeout: seconds that a statement may take; 0: no limit.
+        lock_timeout: seconds to wait for another session's lock; 0: no limit.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 8, connect_timeout: float = 10.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool_size: int = 8,
+        connect_timeout: float = 10.0,
+        statement_timeout: float = 600.0,
+        lock_timeout: float = 120.0,
+    ) -> None:
         self.url = plain_url(url)
         self.pool_size = pool_size
         self.connect_timeout = connect_timeout
+        self.statement_timeout, self.lock_timeout = statement_timeout, lock_timeout
         self._pool: ConnectionPool[psycopg.Connection] | None = None
         self._guard = threading.Lock()
 
@@ -162,4 +179,12 @@ class Inventory:
             return self._pool
 
     def _options(self) -> dict[str, Any]:
-        return {"connect_timeout": int(self.connect_timeout), "application_name": "governance"}
+        limits = {"statement_timeout": self.statement_timeout, "lock_timeout": self.lock_timeout}
+        ours = " ".join(f"-c {name}={round(seconds * 1000)}" for name, seconds in limits.items())
+        # the last word wins: options in the address are a person's own
+        given = conninfo_to_dict(self.url).get("options") or ""
+        return {
+            "connect_timeout": int(self.connect_timeout),
+            "application_name": "governance",
+            "options": f"{ours} {given}".strip(),
+        }

@@ -1,14 +1,17 @@
 """What people and programs ask of the inventory; read-only, by the stable views."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, LiteralString, TypeVar
 
 import msgspec
 from psycopg.rows import dict_row
+from sqlalchemy import Select, Table, func, select
+from sqlalchemy.engine import make_url
 
 from resources.inventory import ledger
+from resources.inventory import schema as views
 from resources.inventory.outcomes import SyncSummary
 
 if TYPE_CHECKING:
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 Row = TypeVar("Row", bound=msgspec.Struct)
 
 _STREAM = 1000
+_DIALECT = make_url("postgresql+psycopg://").get_dialect()()
 
 
 class SourceRow(msgspec.Struct, frozen=True):
@@ -111,10 +115,6 @@ class PreviewRow(msgspec.Struct, frozen=True):
     changed_at: datetime
 
 
-_CHANGES: LiteralString = (
-    "SELECT change_id, at, source, namespace, qualified_name, path, change, field, before, after, run_id, actor"
-    " FROM inventory.changes"
-)
 _SEARCH: LiteralString = """
 WITH query AS (SELECT to_tsquery('simple', %(words)s) AS q),
 by_words AS (
@@ -150,34 +150,27 @@ class InventoryQueries:
 
     def sources(self) -> list[SourceRow]:
         """Every source, with what it holds now."""
-        query = "SELECT source, platform, last_complete_sync_at, datasets, columns, scopes FROM inventory.sources"
-        return list(self._rows(SourceRow, query + " ORDER BY source", []))
+        return self._rows(SourceRow, _select(views.sources, SourceRow).order_by("source"))
 
     def scope_status(self, source: str) -> list[ScopeRow]:
         """The source's scopes that are not deleted, by name."""
-        query = (
-            "SELECT scope, kind, state, datasets, columns, last_complete_at, last_status FROM inventory.scopes"
-            " WHERE source = %s AND state <> 'deleted' ORDER BY scope"
-        )
-        return list(self._rows(ScopeRow, query, [source]))
+        v = views.scopes.c
+        query = _select(views.scopes, ScopeRow).where(v.source == source, v.state != "deleted")
+        return self._rows(ScopeRow, query.order_by(v.scope))
 
     def history(self, name: str, source: str | None = None) -> Iterator[ChangeRow]:
         """All changes of the datasets with this qualified name, oldest first."""
-        query = _CHANGES + " WHERE qualified_name = %s AND (%s::text IS NULL OR source = %s) ORDER BY change_id"
-        return self._stream(ChangeRow, query, [name, source, source])
+        v = views.changes.c
+        query = _of(source, _select(views.changes, ChangeRow).where(v.qualified_name == name), v)
+        return self._stream(ChangeRow, query.order_by(v.change_id))
 
     def diff(self, since: datetime, until: datetime | None = None, source: str | None = None) -> Iterator[ChangeRow]:
         """All changes in [since, until), in the order in which they were found."""
-        query = (
-            _CHANGES + " WHERE at >= %s AND at < coalesce(%s::timestamptz, 'infinity')"
-            " AND (%s::text IS NULL OR source = %s) ORDER BY change_id"
-        )
-        return self._stream(ChangeRow, query, [since, until, source, source])
-
-    def latest_changes(self, source: str, limit: int) -> list[ChangeRow]:
-        """The source's changes, newest first."""
-        query = _CHANGES + " WHERE source = %s ORDER BY change_id DESC LIMIT %s"
-        return list(self._rows(ChangeRow, query, [source, limit]))
+        v = views.changes.c
+        query = _of(source, _select(views.changes, ChangeRow).where(v.at >= since), v)
+        if until is not None:
+            query = query.where(v.at < until)
+        return self._stream(ChangeRow, query.order_by(v.change_id))
 
     def search(self, text: str, limit: int = 50) -> list[Found]:
         """Datasets whose name or comment has all words of the text, the last part of a word being optional.
@@ -194,15 +187,14 @@ class InventoryQueries:
             "after": text + "\U0010ffff",
             "limit": limit,
         }
-        return list(self._rows(Found, _SEARCH, values))
+        with self._inventory.connection() as conn, conn.cursor(row_factory=dict_row) as cursor:
+            return [msgspec.convert(row, Found) for row in cursor.execute(_SEARCH, values)]
 
     def runs(self, source: str | None = None, limit: int = 50) -> list[RunRow]:
         """The latest syncs, newest first."""
-        query = (
-            "SELECT source, run_id, status, actor, mode, counts, reasons, started_at, ended_at FROM inventory.sync_runs"
-            " WHERE %s::text IS NULL OR source = %s ORDER BY sync_id DESC LIMIT %s"
-        )
-        return list(self._rows(RunRow, query, [source, source, limit]))
+        v = views.sync_runs.c
+        query = _of(source, _select(views.sync_runs, RunRow), v)
+        return self._rows(RunRow, query.order_by(v.sync_id.desc()).limit(limit))
 
     def sync_of_run(self, run_id: str, source: str) -> SyncSummary | None:
         """The last sync of this source by this run."""
@@ -214,22 +206,31 @@ class InventoryQueries:
 
     def preview(self, source: str, limit: int, scope: str | None = None) -> list[PreviewRow]:
         """The source's present datasets that changed last."""
-        query = (
-            "SELECT qualified_name, kind, column_count AS columns, (SELECT count(*) FROM inventory.dataset_tag t"
-            " WHERE t.dataset_id = d.dataset_id) AS tags, owner, comment, changed_at FROM inventory.datasets d"
-            " WHERE source = %s AND state = 'present' AND (%s::text IS NULL OR scope = %s)"
-            " ORDER BY changed_at DESC, qualified_name LIMIT %s"
+        v, t = views.datasets.c, views.tags.c
+        tags = select(func.count()).select_from(views.tags).where(t.dataset_id == v.dataset_id).scalar_subquery()
+        query = select(
+            v.qualified_name,
+            v.kind,
+            v.column_count.label("columns"),
+            tags.label("tags"),
+            v.owner,
+            v.comment,
+            v.changed_at,
         )
-        return list(self._rows(PreviewRow, query, [source, scope, scope, limit]))
+        query = query.where(v.source == source, v.state == "present")
+        if scope is not None:
+            query = query.where(v.scope == scope)
+        return self._rows(PreviewRow, query.order_by(v.changed_at.desc(), v.qualified_name).limit(limit))
 
     def counts_by_kind(self, source: str, scope: str | None = None) -> dict[str, int]:
-        """How many present datasets there are of each kind."""
-        query = (
-            "SELECT kind, count(*) FROM inventory.datasets WHERE source = %s AND state = 'present'"
-            " AND (%s::text IS NULL OR scope = %s) GROUP BY kind ORDER BY count(*) DESC, kind"
-        )
+        """How many present datasets there are of each kind, most first."""
+        v = views.datasets.c
+        query = select(v.kind, func.count().label("count")).where(v.source == source, v.state == "present")
+        if scope is not None:
+            query = query.where(v.scope == scope)
+        query = query.group_by(v.kind).order_by(func.count().desc(), v.kind)
         with self._inventory.connection() as conn:
-            return {kind: count for kind, count in conn.execute(query, [source, scope, scope])}
+            return {kind: count for kind, count in conn.execute(*_compiled(query))}
 
     def quarantined(self, source: str) -> int:
         """How many records of this source wait in quarantine."""
@@ -239,11 +240,9 @@ class InventoryQueries:
 
     def quarantine(self, source: str | None = None) -> Iterator[QuarantineRow]:
         """The records that wait, oldest first."""
-        query = (
-            "SELECT source, scope, name, reason, payload, run_id, first_seen_at, attempts FROM inventory.quarantine"
-            " WHERE %s::text IS NULL OR source = %s ORDER BY first_seen_at, scope, name"
-        )
-        return self._stream(QuarantineRow, query, [source, source])
+        v = views.quarantine.c
+        query = _of(source, _select(views.quarantine, QuarantineRow), v)
+        return self._stream(QuarantineRow, query.order_by(v.first_seen_at, v.scope, v.name))
 
     def verify_audit(self) -> int | None:
         """The number of the first broken audit entry; None where the chain is whole."""
@@ -252,15 +251,29 @@ class InventoryQueries:
         with self._inventory.connection() as conn:
             return audit.verify(conn)
 
-    def _rows(self, kind: type[Row], query: LiteralString, values: Sequence[Any] | dict[str, Any]) -> Iterator[Row]:
+    def _rows(self, kind: type[Row], query: Select[Any]) -> list[Row]:
         with self._inventory.connection() as conn, conn.cursor(row_factory=dict_row) as cursor:
-            rows = cursor.execute(query, values).fetchall()
-        yield from (msgspec.convert(row, kind) for row in rows)
+            return [msgspec.convert(row, kind) for row in cursor.execute(*_compiled(query))]
 
-    def _stream(self, kind: type[Row], query: LiteralString, values: Sequence[Any]) -> Iterator[Row]:
+    def _stream(self, kind: type[Row], query: Select[Any]) -> Iterator[Row]:
         """Rows as they are asked for; the connection is held until the last one, or until the iterator is closed."""
         with self._inventory.connection() as conn, conn.cursor(name="rows", row_factory=dict_row) as cursor:
             cursor.itersize = _STREAM
-            cursor.execute(query, values)
+            cursor.execute(*_compiled(query))
             for row in cursor:
                 yield msgspec.convert(row, kind)
+
+
+def _select(view: Table, kind: type[msgspec.Struct]) -> Select[Any]:
+    """The columns of a view that a row has."""
+    return select(*(view.c[name] for name in kind.__struct_fields__))
+
+
+def _of(source: str | None, query: Select[Any], columns: Any) -> Select[Any]:
+    return query if source is None else query.where(columns.source == source)
+
+
+def _compiled(query: Select[Any]) -> tuple[bytes, dict[str, Any]]:
+    """A composed query as psycopg takes it: the pool serves it, without a second one of SQLAlchemy's."""
+    compiled = query.compile(dialect=_DIALECT)
+    return str(compiled).encode(), dict(compiled.params)

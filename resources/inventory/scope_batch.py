@@ -8,7 +8,7 @@ import psycopg
 
 from governance.diff import Change, Diff, TagKey, diff
 from governance.errors import RecordError
-from governance.fingerprint import Sealed, check, seal
+from governance.fingerprint import Sealed, check, decoded, seal
 from governance.model import Dataset
 from resources.inventory import bulk
 from resources.inventory.closing import close_columns, close_tags
@@ -187,7 +187,8 @@ class BatchWriter:
             entry = different[number]
             try:
                 entry.sealed = _with_stored_facets(entry, stored)
-                dataset = check(entry.sealed)
+                check(entry.sealed)
+                dataset = decoded(entry.sealed)
             except RecordError as error:
                 self.refuse(entry.sealed.dataset, error.message)
                 continue

@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import msgspec
 import psycopg
@@ -67,6 +68,7 @@ class ScopeWrite:
         self._writer = BatchWriter(conn, place, self.tally, new_ids, self._refuse)
         self._batch: dict[Identity, Entry] = {}
         self._weight = 0
+        self._writing: Future[None] | None = None
         self._containers: dict[str, Container] = {}
         self._refused: list[Quarantined] = []
         self._nameless = 0
@@ -75,19 +77,23 @@ class ScopeWrite:
         conn.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
 
     def read(self, pages: Iterator[Page], progress: Callable[[int, int], None] | None) -> GovernanceError | None:
-        """Takes all pages; returns the error that ended them early, if one did."""
-        while True:
-            try:
-                page = next(pages, None)
-            except GovernanceError as error:
-                self._flush()
-                return error
-            if page is None:
-                self._flush()
-                return None
-            self._take(page)
-            if progress is not None:
-                progress(len(page.datasets), 1)
+        """Takes all pages; returns the error that ended them early, if one did.
+
+        The next page is asked for while the last batch is being written.
+        """
+        with ThreadPoolExecutor(1, thread_name_prefix="write") as self._pool:
+            while True:
+                try:
+                    page = next(pages, None)
+                except GovernanceError as error:
+                    self._flush_last()
+                    return error
+                if page is None:
+                    self._flush_last()
+                    return None
+                self._take(page)
+                if progress is not None:
+                    progress(len(page.datasets), 1)
 
     def _take(self, page: Page) -> None:
         counts = self.tally.counts
@@ -124,10 +130,26 @@ class ScopeWrite:
             self._flush()
 
     def _flush(self) -> None:
+        """Hands the batch to the writing thread, once that is done with the one before."""
+        self._wait()
+        batch, self._batch, self._weight = self._batch, {}, 0
+        if batch:
+            self._writing = self._pool.submit(self._writer.write, batch)
+
+    def _flush_last(self) -> None:
+        self._wait()
         if self._batch:
-            batch, self._batch, self._weight = self._batch, {}, 0
+            batch, self._batch = self._batch, {}
             self._writer.write(batch)
         if self._refused:
+            self._settle_refused()
+
+    def _wait(self) -> None:
+        """The connection is this thread's again afterwards."""
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            writing.result()
+        if len(self._refused) > BATCH_DATASETS:
             self._settle_refused()
 
     def _refuse(self, dataset: Dataset, reason: str) -> None:
