@@ -104,7 +104,7 @@ class Installation:
         """The resource that opens the inventory; it does not start the embedded server."""
         from resources.inventory.resource import InventoryResource
 
-        return InventoryResource(url=self.inventory_url)
+        return InventoryResource(url=self.inventory_url, **self.settings.database.model_dump())
 
     @property
     def inventory_url(self) -> str:

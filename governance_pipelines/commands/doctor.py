@@ -69,7 +69,7 @@ def _database(here: Installation) -> Iterator[Probe]:
     if here.database_url is None and not server_running(here.home):
         yield Probe("server", False, "the embedded PostgreSQL does not run", remedy="start it with `governance up`")
         return
-    with Inventory(here.inventory_url, pool_size=1) as inventory, inventory.connection() as conn:
+    with here.inventory_resource().open() as inventory, inventory.connection() as conn:
         version, user, database = _row(
             conn, "SELECT current_setting('server_version'), current_user, current_database()"
         )
