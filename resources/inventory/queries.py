@@ -172,6 +172,12 @@ class InventoryQueries:
             query = query.where(v.at < until)
         return self._stream(ChangeRow, query.order_by(v.change_id))
 
+    def latest_changes(self, source: str, limit: int) -> list[ChangeRow]:
+        """The source's changes, newest first."""
+        v = views.changes.c
+        query = _select(views.changes, ChangeRow).where(v.source == source)
+        return self._rows(ChangeRow, query.order_by(v.change_id.desc()).limit(limit))
+
     def search(self, text: str, limit: int = 50) -> list[Found]:
         """Datasets whose name or comment has all words of the text, the last part of a word being optional.
 
