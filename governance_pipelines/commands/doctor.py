@@ -24,6 +24,13 @@ if TYPE_CHECKING:
 _HASTE = {"attempts": 2, "deadline_seconds": 30.0, "connect_timeout_seconds": 5.0}
 """A person waits: an unreachable host is not tried for minutes."""
 
+_MAY_READ: LiteralString = """
+SELECT coalesce(has_schema_privilege('governance_reader', to_regnamespace('inventory'), 'USAGE')
+    AND has_table_privilege('governance_reader', to_regclass('inventory.datasets'), 'SELECT')
+    AND has_table_privilege('governance_reader', to_regclass('inventory.changes'), 'SELECT')
+    AND has_function_privilege('governance_reader', to_regproc('inventory.datasets_as_of'), 'EXECUTE'), false)
+"""
+
 
 def run(as_json: bool) -> int:
     """Probes everything and shows it; 1 where anything is missing."""
@@ -98,13 +105,18 @@ def _schema(conn: "psycopg.Connection") -> Iterator[Probe]:
 
 def _reader_role(conn: "psycopg.Connection", user: str) -> Iterator[Probe]:
     """The role of analysts, and our own right to write."""
+    from resources.inventory.migrations import FOLDER
+
     (there,) = _row(conn, "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = 'governance_reader')")
+    # roles are the server's, grants each database's: the role may be another inventory's
+    granted = there and _row(conn, _MAY_READ)[0]
+    script = FOLDER / "versions" / "v0001_reader.sql"
     yield Probe(
         "reader role",
-        there,
-        "governance_reader; grant it to who may read" if there else "",
-        missing="" if there else "role governance_reader",
-        remedy="" if there else "CREATE ROLE governance_reader NOLOGIN; then `governance up --no-sync`",
+        granted,
+        "governance_reader; grant it to who may read" if granted else "",
+        missing="" if granted else "grants of role governance_reader" if there else "role governance_reader",
+        remedy="" if granted else f"let an administrator run: psql -d {conn.info.dbname} -f {script}",
     )
     (may,) = _row(conn, "SELECT coalesce(has_schema_privilege(to_regnamespace('inventory'), 'CREATE, USAGE'), false)")
     fix = "" if may else f'GRANT CREATE, USAGE ON SCHEMA inventory TO "{user}"'
