@@ -15,7 +15,7 @@ _ROWS = 50_000
 # rows that another scope of this sync wrote after our timestamp were seen there: they are not missing
 _STILL_OURS = """
 SELECT id FROM inventory.dataset
-WHERE id = ANY(%s) AND scope_id = %s AND state = 'present' AND valid_from < %s ORDER BY id FOR UPDATE
+WHERE id = ANY(%s) AND scope_id = %s AND state <> 'deleted' AND valid_from < %s ORDER BY id FOR UPDATE
 """
 _DATASET_HISTORY = "INSERT INTO inventory.dataset_history SELECT d.*, %s FROM inventory.dataset d WHERE id = ANY(%s)"
 _END = """
@@ -105,10 +105,10 @@ def hide(conn: psycopg.Connection, ids: "array[int]", scope_id: int, at: datetim
     return count
 
 
-def present_ids(conn: psycopg.Connection, scope_id: int) -> "array[int]":
-    """The ids of all present datasets of a scope."""
-    query = "SELECT id FROM inventory.dataset WHERE scope_id = %s AND state = 'present'"
-    return array("q", (row[0] for row in conn.cursor(binary=True).stream(query, [scope_id], size=10_000)))
+def ids_of(conn: psycopg.Connection, scope_id: int, *states: str) -> "array[int]":
+    """The ids of all datasets of a scope in these states."""
+    query = "SELECT id FROM inventory.dataset WHERE scope_id = %s AND state = ANY(%s)"
+    return array("q", (row[0] for row in conn.cursor(binary=True).stream(query, [scope_id, list(states)], size=10_000)))
 
 
 def _still_ours(conn: psycopg.Connection, ids: "array[int]", scope_id: int, at: datetime) -> Iterator[list[int]]:

@@ -25,7 +25,9 @@ _FACETS = frozenset(Dataset.__struct_fields__) - {"namespace", "qualified_name"}
 _PRESENT = """
 SELECT count(*), coalesce(sum(column_count), 0) FROM inventory.dataset WHERE scope_id = %s AND state = 'present'
 """
-_CANDIDATES = "SELECT id, namespace, qualified_name FROM inventory.dataset WHERE scope_id = %s AND state = 'present'"
+_CANDIDATES = """
+SELECT id, namespace, qualified_name, state FROM inventory.dataset WHERE scope_id = %s AND state = ANY(%s)
+"""
 
 
 class Missing(msgspec.Struct):
@@ -194,19 +196,22 @@ class ScopeWrite:
 
     def _find_missing(self) -> Missing:
         missing = Missing(array("q"), array("q"), array("q"))
+        states = ["out_of_scope"]
         row = self.conn.execute(_PRESENT, [self.place.scope_id]).fetchone()
-        if row is None or row[0] == self.tally.here:
-            return missing
+        if row is None or row[0] != self.tally.here:
+            states.append("present")
         seen, excused, inside = self.tally.seen, self.tally.excused, f"{self.scope.name}."
-        rows = self.conn.cursor(binary=True).stream(_CANDIDATES, [self.place.scope_id], size=5000)
-        for number, namespace, name in rows:
+        rows = self.conn.cursor(binary=True).stream(_CANDIDATES, [self.place.scope_id, states], size=5000)
+        for number, namespace, name, state in rows:
             if number in seen:
                 continue
             if number in excused:
                 self.tally.known_before += 1
             elif not self.names.matches(name):
-                missing.hidden.append(number)
+                if state == "present":
+                    missing.hidden.append(number)
             elif name.startswith(inside) or namespace == self.scope.name:
+                # one that was hidden, too: it would have been listed now
                 missing.gone.append(number)
             else:
                 missing.unsure.append(number)

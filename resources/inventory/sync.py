@@ -205,11 +205,12 @@ class SourceSync:
             place = Place(source_id, scope_id, self.sync_id, at)
             sync = (self.sync_id, source_id)
             conn.execute("SET LOCAL enable_seqscan = off")
-            ids = closing.present_ids(conn, scope_id)
             if state == "deleted":
+                ids = closing.ids_of(conn, scope_id, "present", "out_of_scope")
                 counts["deleted"] = closing.delete(conn, ids, scope_id, at, sync, evidence)
                 containers.mark_dropped(conn, source_id, scope_id, name, at)
             else:
+                ids = closing.ids_of(conn, scope_id, "present")
                 counts["out_of_scope"] = closing.hide(conn, ids, scope_id, at, sync)
             counts["changes"] = counts["deleted"] + counts["out_of_scope"]
             ledger.set_scope_state(conn, scope_id, state)
