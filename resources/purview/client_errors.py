@@ -44,7 +44,7 @@ class Classifier:
             return None
         told = self.redacted(str(error.message or error))[:SHOWN]
         if any(mark in _chain_text(error) for mark in _UNTRUSTED):
-            remedy = "give the authority that signed it in ca_file, or correct endpoint and authority"
+            remedy = "give the authority that signed it in ca_bundle, or correct endpoint and authority"
             return _made(TlsError, f"the server's certificate is not to be trusted: {told}", operation, remedy)
         if isinstance(error, az.ClientAuthenticationError):
             return self._unauthenticated(error, told, operation)

@@ -33,7 +33,7 @@ class Connection:
     account_endpoint: str
     scope: str
     authority: str | None = None
-    ca_file: str | None = None
+    ca_bundle: str | None = None
     tenant_id: str | None = None
     client_id: str | None = None
     client_secret: str | None = None
@@ -59,7 +59,7 @@ class Session:
             "connection_timeout": policy.connect_timeout,
             "read_timeout": policy.read_timeout,
             "retry_total": 0,
-            **({"connection_verify": connection.ca_file} if connection.ca_file else {}),
+            **({"connection_verify": connection.ca_bundle} if connection.ca_bundle else {}),
         }
         self.redacted = Redaction([connection.client_secret] if connection.client_secret else [])
         self._bearer = Bearer(lambda: open_credential(connection, self._transport), connection.scope)
@@ -201,7 +201,7 @@ def open_credential(connection: Connection, transport: Mapping[str, Any]) -> Any
     return DefaultAzureCredential(exclude_interactive_browser_credential=True, **entra)
 
 
-def check_ca_file(path: str, field: str) -> str:
+def check_ca_bundle(path: str, field: str) -> str:
     """The file's path.
 
     Raises:

@@ -42,7 +42,7 @@ class PurviewResource(SourceResource):
     scope: str = Field(
         default="https://purview.azure.net/.default", description="What tokens are for; national clouds differ."
     )
-    ca_file: str | None = Field(default=None, description="PEM file of the authorities to trust instead of the usual.")
+    ca_bundle: str | None = Field(default=None, description="PEM file of the authorities to trust instead of the usual.")
     page_size: int = Field(default=1000, ge=1, le=1000, description="Assets in one answer of a search.")
 
     def reader(self) -> "PurviewReader":
@@ -61,7 +61,7 @@ class PurviewResource(SourceResource):
         Raises:
             ConfigurationError: a secret or file is missing, or fields contradict each other.
         """
-        from resources.purview.client_session import Connection, check_ca_file
+        from resources.purview.client_session import Connection, check_ca_bundle
 
         endpoint = self._endpoint()
         account_endpoint = _https(self.account_endpoint or f"{endpoint}/account", self._field("account_endpoint"))
@@ -71,7 +71,7 @@ class PurviewResource(SourceResource):
             account_endpoint=account_endpoint,
             scope=self.scope,
             authority=_https(self.authority, self._field("authority")) if self.authority else None,
-            ca_file=check_ca_file(self.ca_file, self._field("ca_file")) if self.ca_file else None,
+            ca_bundle=check_ca_bundle(self.ca_bundle, self._field("ca_bundle")) if self.ca_bundle else None,
             tenant_id=self.tenant_id,
             client_id=self.client_id,
             client_secret=self.client_secret.reveal(self._field("client_secret")) if self.client_secret else None,

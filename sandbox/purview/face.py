@@ -85,7 +85,7 @@ class Face(BaseFace):
         return {
             "endpoint": url,
             "authority": url,
-            "ca_file": str(self.ca),
+            "ca_bundle": str(self.ca),
             "tenant_id": TENANT,
             "client_id": READER,
             "client_secret": {"env": "SANDBOX_PURVIEW_CLIENT_SECRET"},

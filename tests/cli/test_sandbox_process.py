@@ -94,7 +94,7 @@ def test_a_server_with_an_authority_of_its_own_is_trusted_by_us_and_by_its_estat
     up = installed("sandbox", "up", "--platform", "purview", "--platform", "glue")
     assert up.code == 0, up.err
     (ca,) = [
-        Path(s["connection"]["ca_file"])
+        Path(s["connection"]["ca_bundle"])
         for s in yaml.safe_load(installed("sandbox", "estate").out)["sources"]
         if s["platform"] == "purview"
     ]

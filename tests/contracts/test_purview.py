@@ -202,7 +202,7 @@ def test_nothing_is_sent_over_plain_http(served: Served, face: Face, field: str)
         ({"account": "acme", "client_id": "x"}, "client_secret"),
         ({"account": "acme", "client_secret": {"env": "LIMITED_SECRET"}}, "tenant_id"),
         ({"account": "acme", "client_secret": {"env": "LIMITED_SECRET"}, "managed_identity": True}, "managed_identity"),
-        ({"account": "acme", "ca_file": "/no/such/file.pem"}, "ca_file"),
+        ({"account": "acme", "ca_bundle": "/no/such/file.pem"}, "ca_bundle"),
         ({"account": "acme", "tenant_id": "t", "client_id": "c", "client_secret": {"env": "NOT_SET_AT_ALL"}}, "secret"),
     ],
 )
@@ -219,10 +219,10 @@ def test_an_account_has_its_own_address() -> None:
 
 
 def test_a_certificate_of_unknown_origin_is_no_matter_of_trying_again(served: Served, face: Face) -> None:
-    with resource(served, ca_file=None).reader() as reader:
+    with resource(served, ca_bundle=None).reader() as reader:
         with pytest.raises(TlsError) as raised:
             reader.scopes(EVERYTHING)
-        assert "ca_file" in raised.value.remedy
+        assert "ca_bundle" in raised.value.remedy
         assert reader.meter.retries == 0
 
 
