@@ -27,7 +27,7 @@ app.add_typer(sandbox, name="sandbox", no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead.")]
 Scale = Annotated[int | None, typer.Option(min=1, help="Multiply the sandbox's estate.")]
-Seed = Annotated[int | None, typer.Option(help="Repeat the sandbox's estate of this seed.")]
+Seed = Annotated[int | None, typer.Option(help="Draw row counts and sizes of glue and databricks anew.")]
 
 
 @app.command()
@@ -57,7 +57,7 @@ def down() -> None:
 @app.command()
 def status(as_json: Json = False) -> None:
     """Show what runs, and how each source stands."""
-    from governance_pipelines.commands.services import run_status
+    from governance_pipelines.commands.status import run_status
 
     raise typer.Exit(run_status(as_json))
 
@@ -118,9 +118,10 @@ def diff(
 
 @app.command()
 def search(
-    text: Annotated[str, typer.Argument(help="Words of a name, a comment or a column.")], as_json: Json = False
+    text: Annotated[str, typer.Argument(help="Words of a dataset's name or comment, or the beginning of its name.")],
+    as_json: Json = False,
 ) -> None:
-    """Find datasets."""
+    """Find datasets by name and comment. A hit shows its columns that match too; a column alone finds nothing."""
     from governance_pipelines.commands.read import run_search
 
     raise typer.Exit(run_search(text, as_json))

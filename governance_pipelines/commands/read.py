@@ -82,7 +82,7 @@ def _show_source(out: Console, source: str, rows: "Sequence[ChangeRow]") -> None
 
 
 def run_search(text: str, as_json: bool) -> int:
-    """Datasets whose name, comment or columns hold the text, the best first."""
+    """Datasets whose name or comment holds the text, the best first."""
     with _queries() as queries:
         hits = list(queries.search(text))
     if as_json:

@@ -1,6 +1,5 @@
-"""`governance up`, `down`, `status` and `env`."""
+"""`governance up`, `down` and `env`."""
 
-import json
 import shlex
 import signal
 import sys
@@ -18,9 +17,8 @@ from governance_pipelines.commands.sync import EXIT, synced, worst
 from governance_pipelines.display import console, step, summary
 from governance_pipelines.home import only_one, prepare_database, prepare_home
 from governance_pipelines.processes import Record
-from governance_pipelines.sandbox_service import ATLAS, SANDBOX, Wish, start_sandbox, stop_sandbox
+from governance_pipelines.sandbox_service import Wish, start_sandbox, stop_sandbox
 from governance_pipelines.services import (
-    SERVICES,
     WEB,
     start_services,
     stop_services,
@@ -148,32 +146,6 @@ def run_down() -> int:
         out.print(f"stopped {name}", markup=False)
     if not stopped:
         out.print("nothing was running", markup=False)
-    return 0
-
-
-def run_status(as_json: bool) -> int:
-    """What runs, and since when."""
-    from resources.inventory.server import server_running
-
-    out, here = console(), installation()
-    running = {name: processes.running(here.home, name) is not None for name in (*SERVICES, SANDBOX)}
-    if processes.record_of(here.home, ATLAS):
-        running[ATLAS] = processes.running(here.home, ATLAS) is not None
-    if here.database_url is None:
-        running["PostgreSQL"] = server_running(here.home)
-    content = {
-        "home": str(here.home),
-        "estate": str(here.estate_path),
-        "address": web_address(here.home),
-        "running": running,
-    }
-    if as_json:
-        sys.stdout.write(json.dumps(content, indent=2) + "\n")
-        return 0
-    for name, runs in running.items():
-        out.print(f"{'[green]✓[/]' if runs else '[dim]·[/]'} {name}{'' if runs else ' [dim]does not run[/]'}")
-    for name in ("address", "estate", "home"):
-        out.print(f"{name:<9} {content[name] or 'none'}", markup=False)
     return 0
 
 

@@ -1,6 +1,7 @@
 """A sync from the command line, and the inventory read with it: what a person and what a script gets."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
@@ -12,6 +13,10 @@ pytestmark = [pytest.mark.xdist_group("services"), pytest.mark.timeout(900)]
 def test_sync_then_read(installed: Installed) -> None:
     """One installation for all: a sandbox and a database take seconds to start."""
     assert installed("sandbox", "up", "--platform", "glue").code == 0
+
+    unknown = json.loads(installed("status", "--json").out)
+    assert unknown["sources"] is None
+    assert unknown["sources_problem"] == "PostgreSQL does not run"
 
     first = installed("sync", "--json")
     assert first.code == 0, first.err
@@ -28,9 +33,20 @@ def test_sync_then_read(installed: Installed) -> None:
     assert row[2] == "complete"
     assert row[6] == "0"
 
+    status_shows_how_it_stands(installed, lake)
     reads_what_was_found(installed, lake["datasets"])
     partial_and_failed_have_their_exit_codes(installed)
     a_dead_sandbox_is_said_at_once(installed)
+
+
+def status_shows_how_it_stands(installed: Installed, lake: dict[str, object]) -> None:
+    (stands,) = json.loads(installed("status", "--json").out)["sources"]
+    for field in ("source", "platform", "datasets", "columns"):
+        assert stands[field] == lake[field]
+    assert stands["last_status"] == "complete"
+    assert datetime.fromisoformat(stands["last_complete_sync_at"]) <= datetime.now(UTC)
+    (row,) = [line.split() for line in installed("status").out.splitlines() if line.startswith("lake ")]
+    assert (row[1], row[-1]) == ("glue", "complete")
 
 
 def reads_what_was_found(installed: Installed, datasets: int) -> None:
@@ -39,6 +55,11 @@ def reads_what_was_found(installed: Installed, datasets: int) -> None:
     name = hits[0]["qualified_name"]
     assert f"lake  {name}" in installed("search", "orders").out
     assert installed("search", "nothing_is_called_so").out.strip() == "nothing found"
+
+    # birth_date is a column, and a word of no dataset's name or comment: the help says so too
+    assert installed("search", "birth_date").out.strip() == "nothing found"
+    said = " ".join(installed("search", "--help").out.replace("│", " ").split())
+    assert "a column alone finds nothing" in said
 
     changes = json.loads(installed("history", name, "--json").out)
     assert [c["change"] for c in changes] == ["created"]
@@ -68,6 +89,9 @@ def partial_and_failed_have_their_exit_codes(installed: Installed) -> None:
     assert lake["status"] == "failed"
     assert any("GetTables" in reason for reason in lake["reasons"])
     assert lake["changes"] == 0
+    (stands,) = json.loads(installed("status", "--json").out)["sources"]
+    assert stands["last_status"] == "failed"
+    assert stands["datasets"] > 0
     assert installed("sandbox", "clear").code == 0
 
 
