@@ -13,7 +13,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="sandbox", description=__doc__)
     parser.add_argument("--home", type=Path, required=True, help="state directory; files go below its sandbox/")
     parser.add_argument("--scale", type=int, default=1, help="multiplies the estate")
-    parser.add_argument("--seed", type=int, default=7, help="repeats an estate")
+    parser.add_argument("--seed", type=int, default=7, help="of the row counts and sizes")
     parser.add_argument("--platforms", nargs="*", help="serve only these")
     parser.add_argument("--elsewhere", nargs="*", default=[], metavar="PLATFORM=URL", help="only seed these servers")
     given = parser.parse_args(arguments)

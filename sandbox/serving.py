@@ -23,15 +23,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import sandbox
 from governance.model import Dataset
+from sandbox.company.statistics import DEFAULT_SEED
 from sandbox.faults import FaultPlan, Rule
 
 
 @dataclass(frozen=True)
 class Company:
-    """How large the estate is: `scale` multiplies it, `seed` repeats it."""
+    """How large the estate is: `scale` multiplies it; figures are drawn from `seed`."""
 
     scale: int = 1
-    seed: int = 7
+    seed: int = DEFAULT_SEED
 
 
 class Face(ABC):

@@ -8,6 +8,7 @@ from governance.model import Dataset
 from sandbox.company import retail
 from sandbox.company.fields import Array, Field, Map, Plain, Struct
 from sandbox.company.retail import Entity
+from sandbox.company.statistics import drawn
 from sandbox.databricks.declared import Catalog, Function, Model, Owner, Schema, Table, Volume, datasets
 
 ANA = Owner("ana.lópez@acme.example", "user")
@@ -257,23 +258,24 @@ CATALOGS = (
 )
 
 
-def catalogs(scale: int) -> Sequence[Catalog]:
+def catalogs(scale: int, seed: int) -> Sequence[Catalog]:
     """The declarations, every schema repeated `scale` times under further names."""
     return [
         msgspec.structs.replace(
-            catalog,
-            schemas=tuple(
-                msgspec.structs.replace(schema, name=schema.name if not n else f"{schema.name}_{n + 1}")
-                for n in range(scale)
-                for schema in catalog.schemas
-            ),
+            catalog, schemas=tuple(_round(catalog, schema, n, seed) for n in range(scale) for schema in catalog.schemas)
         )
         for catalog in CATALOGS
     ]
 
 
-def account(scale: int) -> Iterator[Dataset]:
+def _round(catalog: Catalog, schema: Schema, n: int, seed: int) -> Schema:
+    name = schema.name if not n else f"{schema.name}_{n + 1}"
+    tables = tuple(drawn(t, seed, catalog.name, name, t.name, copy=n > 0) for t in schema.tables)
+    return msgspec.structs.replace(schema, name=name, tables=tables)
+
+
+def account(scale: int, seed: int) -> Iterator[Dataset]:
     """Every dataset of the workspace."""
-    for catalog in catalogs(scale):
+    for catalog in catalogs(scale, seed):
         for schema in catalog.schemas:
             yield from datasets(catalog.name, schema)

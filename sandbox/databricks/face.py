@@ -48,7 +48,7 @@ class Face(BaseFace):
         """Fills it through databricks-sdk."""
         from sandbox.databricks.seed import fill
 
-        fill(url, self.company.scale)
+        fill(url, self.company.scale, self.company.seed)
 
     def connection(self, url: str) -> dict[str, Any]:
         """A service principal, and a warehouse for the tags."""
@@ -65,4 +65,4 @@ class Face(BaseFace):
 
     def account(self) -> Iterator[Dataset]:
         """Every dataset of the workspace."""
-        return estate.account(self.company.scale)
+        return estate.account(self.company.scale, self.company.seed)

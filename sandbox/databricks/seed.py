@@ -20,10 +20,10 @@ _READER_PRIVILEGES = [
 ]
 
 
-def fill(url: str, scale: int) -> None:
+def fill(url: str, scale: int, seed: int) -> None:
     """Creates the estate and lets the readers in."""
     client = WorkspaceClient(host=url, token=ADMIN_TOKEN, auth_type="pat")
-    for catalog in catalogs(scale):
+    for catalog in catalogs(scale, seed):
         client.catalogs.create(catalog.name, comment=catalog.comment, properties=catalog.properties or None)
         client.catalogs.update(catalog.name, owner=catalog.owner)
         client.grants.update(

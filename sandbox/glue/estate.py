@@ -7,6 +7,7 @@ import msgspec
 
 from sandbox.company import retail
 from sandbox.company.fields import Array, Field, Map, Plain, Struct
+from sandbox.company.statistics import DEFAULT_SEED, drawn
 from sandbox.glue.gate import PARTNER
 
 STRING, INT, BIGINT, DATE = Plain("string"), Plain("int"), Plain("bigint"), Plain("date")
@@ -179,7 +180,7 @@ PARTNER_DATABASES = (
 )
 
 
-def databases(scale: int = 1) -> Iterator[Database]:
+def databases(scale: int = 1, seed: int = DEFAULT_SEED) -> Iterator[Database]:
     """The account's databases; a scale above one repeats each as `sales_2`, `sales_3`."""
     declared = (
         Database("sales", "Orders & what follows; it's the core", "s3://acme-lake/sales/", {"Steward": "Ana"},
@@ -191,7 +192,9 @@ def databases(scale: int = 1) -> Iterator[Database]:
     )  # fmt: skip
     for turn in range(1, scale + 1):
         for one in declared:
-            yield one if turn == 1 else msgspec.structs.replace(one, name=f"{one.name}_{turn}")
+            name = one.name if turn == 1 else f"{one.name}_{turn}"
+            tables = tuple(drawn(t, seed, name, t.name, copy=turn > 1) for t in one.tables)
+            yield msgspec.structs.replace(one, name=name, tables=tables)
     yield Database("partner_share", "Link to the partner's catalog", target=(PARTNER, "partner"))
 
 

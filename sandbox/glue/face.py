@@ -37,7 +37,7 @@ class Face(BaseFace):
         """Fills it through boto3."""
         from sandbox.glue.seed import fill
 
-        fill(url, self.company.scale)
+        fill(url, self.company.scale, self.company.seed)
 
     def connection(self, url: str) -> dict[str, Any]:
         """Static keys."""
@@ -54,7 +54,7 @@ class Face(BaseFace):
 
     def account(self) -> Iterator[Dataset]:
         """Every dataset of the account's own databases."""
-        return account(self.company.scale)
+        return account(self.company.scale, self.company.seed)
 
 
 def _error(status: int, code: str, message: str) -> tuple[int, dict[str, str], bytes]:

@@ -70,8 +70,8 @@ def _tags(database: Database, table: Table) -> tuple[Tag, ...]:
     return tuple(sorted(tags, key=lambda t: (t.path, t.kind, t.tag, t.origin)))
 
 
-def account(scale: int = 1) -> Iterator[Dataset]:
+def account(scale: int, seed: int) -> Iterator[Dataset]:
     """Every dataset of the account."""
-    for database in databases(scale):
+    for database in databases(scale, seed):
         for table in database.tables:
             yield dataset(database, table)

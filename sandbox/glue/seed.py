@@ -10,7 +10,7 @@ from sandbox.glue.gate import ACCOUNT, PARTNER, READER_KEY, READER_SECRET, REGIO
 from sandbox.glue.inputs import table_input
 
 
-def fill(url: str, scale: int) -> None:
+def fill(url: str, scale: int, seed: int) -> None:
     """Puts the company's lake into the server at `url`."""
     session = boto3.Session(READER_KEY, READER_SECRET, region_name=REGION)
     plain = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
@@ -23,7 +23,7 @@ def fill(url: str, scale: int) -> None:
         lake.create_lf_tag(TagKey=key, TagValues=values)
     for bucket in ("acme-lake", "acme-finance"):
         s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
-    for database in estate.databases(scale):
+    for database in estate.databases(scale, seed):
         _databases(glue, database, ACCOUNT)
         _tags(lake, database)
         _files(s3, database)
