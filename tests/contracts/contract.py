@@ -69,25 +69,28 @@ class ReaderContract:
         raise NotImplementedError(f"say how to connect to a real {self.platform} at {url}")
 
     @pytest.fixture(scope="class")
-    def external(self) -> str | None:
-        return os.environ.get(f"GOVERNANCE_TEST_{self.platform.upper()}_URL")
+    @classmethod
+    def external(cls) -> str | None:
+        return os.environ.get(f"GOVERNANCE_TEST_{cls.platform.upper()}_URL")
 
     @pytest.fixture(scope="class")
-    def served(self, external: str | None) -> Iterator[Served | None]:
+    @classmethod
+    def served(cls, external: str | None) -> Iterator[Served | None]:
         if external:
             yield None
             return
-        with running(Company(), [self.platform]) as servers:
-            yield servers[self.platform]
+        with running(Company(), [cls.platform]) as servers:
+            yield servers[cls.platform]
 
     @pytest.fixture(scope="class")
-    def connection(self, external: str | None, served: Served | None) -> Iterator[dict[str, Any]]:
+    @classmethod
+    def connection(cls, external: str | None, served: Served | None) -> Iterator[dict[str, Any]]:
         with pytest.MonkeyPatch.context() as patch:
-            for name, value in self.wrong_secrets.items():
+            for name, value in cls.wrong_secrets.items():
                 patch.setenv(name, value)
             if served is None:
                 assert external
-                yield self.external_connection(external)
+                yield cls().external_connection(external)
                 return
             for name, value in served.face.secrets().items():
                 patch.setenv(name, value)

@@ -45,7 +45,8 @@ class TestRealAtlas(ReaderContract):
         return {"url": url, "username": "viewer", "password": {"env": "TEST_ATLAS_VIEWER"}}
 
     @pytest.fixture(scope="class")
-    def external(self) -> str | None:
+    @classmethod
+    def external(cls) -> str | None:
         return real_atlas_url()
 
     def test_equals_the_account_of_what_was_seeded(self, connection: dict[str, Any]) -> None:

@@ -50,7 +50,8 @@ class TestContract(ReaderContract):
     page_calls = "GET /api/2.1/unity-catalog/tables"
 
     @pytest.fixture(scope="class")
-    def external(self) -> str | None:
+    @classmethod
+    def external(cls) -> str | None:
         return os.environ.get("GOVERNANCE_TEST_UNITY_URL")
 
     def external_connection(self, url: str) -> dict[str, Any]:
