@@ -21,7 +21,10 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class CallPolicy:
-    """Bounds of one operation, in seconds. A Retry-After above `longest_wait` is waited for `longest_wait` only."""
+    """Bounds of one operation, in seconds. A Retry-After above `longest_wait` is waited for `longest_wait` only.
+
+    Until a server has answered once, one that is out of reach is tried for `first_contact` only.
+    """
 
     attempts: int = 6
     first_wait: float = 0.5
@@ -29,6 +32,7 @@ class CallPolicy:
     deadline: float = 300.0
     read_timeout: float = 60.0
     connect_timeout: float = 10.0
+    first_contact: float = 20.0
 
 
 @dataclass
@@ -87,6 +91,7 @@ class Caller:
         self.policy = policy or CallPolicy()
         self.meter = meter or Meter()
         self._sleep = sleep
+        self._answered = False
 
     def __call__(self, operation: str, call: Callable[[], T]) -> T:
         """The call's result, after retries of Transient errors within the deadline.
@@ -100,7 +105,9 @@ class Caller:
             error = None
             begun = time.monotonic()
             try:
-                return call()
+                result = call()
+                self._answered = True
+                return result
             except GovernanceError as known:
                 error = known
             except Exception as raised:  # every SDK has its own tree; what classify does not know is raised again
@@ -120,6 +127,10 @@ class Caller:
             raise error
         wait = self._backoff(error, attempt)
         elapsed = time.monotonic() - started
+        unmet = isinstance(error, Unavailable) and error.retry_after is None and not self._answered
+        if unmet and elapsed + wait > self.policy.first_contact:
+            # nothing has ever answered: a wrong address, rather than a bad moment
+            raise error
         if elapsed + wait > self.policy.deadline:
             raise DeadlineExceeded(
                 f"{operation} did not succeed within {self.policy.deadline:.0f} s: {error.message}",

@@ -1,5 +1,6 @@
 """Every platform call: retried by class of error, never longer than its bounds, always counted."""
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -90,3 +91,20 @@ def test_backoff_grows_and_stays_below_its_ceiling(caller: Callable[..., Caller]
     caller(attempts=8, first_wait=1.0, longest_wait=8.0)("op", Scripted(*(Unavailable("down") for _ in range(7))))
     ceilings = [1, 2, 4, 8, 8, 8, 8]
     assert all(ceiling / 2 <= wait <= ceiling for wait, ceiling in zip(waits, ceilings, strict=True))
+
+
+def test_a_server_that_never_answered_is_given_up_soon_and_one_that_did_is_not() -> None:
+    def hang() -> str:
+        time.sleep(0.05)
+        raise OSError
+
+    policy = CallPolicy(attempts=5, first_wait=0.001, first_contact=0.1)
+    unmet = Caller("glue", unknown, policy)
+    with pytest.raises(Unavailable):
+        unmet("GetTables", hang)
+    assert unmet.meter.snapshot()["calls"] == 2
+    met = Caller("glue", unknown, policy)
+    assert met("GetTables", Scripted()) == "answer"
+    with pytest.raises(Unavailable):
+        met("GetTables", hang)
+    assert met.meter.snapshot()["calls"] == 6
