@@ -4,9 +4,12 @@ import dagster as dg
 
 from governance_pipelines.bindings import installation
 from governance_pipelines.deployment import deployment
+from governance_pipelines.logs import configure_logging
 
 
 @dg.definitions
 def definitions() -> dg.Definitions:
     """Everything of this installation."""
-    return deployment(installation())
+    here = installation()
+    configure_logging(here.settings.logging)
+    return deployment(here)

@@ -24,6 +24,7 @@ EXIT = {"complete": 0, "failed": 1, "partial": 3}
 def run(sources: Sequence[str], scope: str | None, accept_loss: bool, as_json: bool) -> int:
     """Syncs and shows; the worst outcome of a source is the exit code."""
     here = installation()
+    configure_logging(here.settings.logging)
     # a wrong estate is said before a database is started for it
     here.estate()
     if here.sandboxed and not sandbox_platforms(here.home):
