@@ -72,7 +72,7 @@ class SyncEvents:
             yield dg.Output(None)
 
     def _synced(self, inventory: Inventory) -> Iterator[dg.AssetMaterialization]:
-        """Runs the sync; a scope's event is recorded where it is new, has changed, or was asked for by partition."""
+        """Runs the sync; a scope's event is recorded where it is new, has changed, or was asked for by name."""
         resource = getattr(self.context.resources, self.this.resource_key)
         progress: Progress = self.context.resources.progress or Silent()
         try:
@@ -103,7 +103,7 @@ class SyncEvents:
         if outcome.scope not in self.known:
             self.context.instance.add_dynamic_partitions(str(self.this.partitions.name), [outcome.scope])
             self.known.add(outcome.scope)
-        if outcome.scope not in self.shown or outcome.changed or self.tagged:
+        if outcome.scope not in self.shown or outcome.changed or self.scopes:
             metadata = scope_metadata(outcome, inventory, self.this.source.name, self.this.settings.sync.preview_rows)
             yield dg.AssetMaterialization(self.this.key, partition=outcome.scope, metadata=metadata)
 
