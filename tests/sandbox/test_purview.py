@@ -474,7 +474,7 @@ def test_a_new_asset_can_lag_in_the_index_but_not_by_guid(served: Served) -> Non
 
 def test_operations_a_second_are_limited_when_asked(served: Served) -> None:
     client = Client(served, READER)
-    client.face.server.bucket.rate = 5
+    client.face.server.bucket.rate = 2  # so slow that no busy machine keeps below it
     try:
         answers = [client.send("GET", "/account/collections") for _ in range(30)]
     finally:
