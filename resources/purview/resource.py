@@ -42,7 +42,9 @@ class PurviewResource(SourceResource):
     scope: str = Field(
         default="https://purview.azure.net/.default", description="What tokens are for; national clouds differ."
     )
-    ca_bundle: str | None = Field(default=None, description="PEM file of the authorities to trust instead of the usual.")
+    ca_bundle: str | None = Field(
+        default=None, description="PEM file of the authorities to trust instead of the usual."
+    )
     page_size: int = Field(default=1000, ge=1, le=1000, description="Assets in one answer of a search.")
 
     def reader(self) -> "PurviewReader":
