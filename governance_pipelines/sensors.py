@@ -52,7 +52,7 @@ def _change_sensor(this: SourceAsset) -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING,
         required_resource_keys={this.resource_key},
         description=f"Launches the scopes of {this.source.name} whose change token moved: "
-        f"{this.integration.change_token}. New scopes become partitions and are synced.",
+        f"{this.integration.change_token}. New scopes become partitions and are synced from the second look on.",
     )
     def changes(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         if _under_way(context.instance, source_job_name(this.source.name)):
@@ -79,7 +79,8 @@ def _tick(this: SourceAsset, context: dg.SensorEvaluationContext, reader: Reader
     cursor, name = ChangeCursor.read(context.cursor), str(this.partitions.name)
     listing = reader.scopes(this.source.names)
     partitions = set(context.instance.get_dynamic_partitions(name))
-    unseen = [s.name for s in listing.scopes if s.name not in partitions]
+    # the first look only notes tokens: whoever turned the sensor on is likely to be syncing just then
+    unseen = [s.name for s in listing.scopes if s.name not in partitions] if context.cursor else []
     changed, after = poll(reader, _from(listing.scopes, cursor.stopped_at), cursor)
     # a known scope that is polled for the first time only sets its token: its last sync may well have been a moment ago
     moved = [scope for scope in changed if scope in partitions and scope in cursor.tokens]
@@ -88,10 +89,14 @@ def _tick(this: SourceAsset, context: dg.SensorEvaluationContext, reader: Reader
     after.tokens = {k: v for k, v in after.tokens.items() if k not in gone}
     return dg.SensorResult(
         run_requests=[_request(this, wanted)] if wanted else [],
-        skip_reason=None if wanted else f"nothing changed in {len(listing.scopes)} scopes",
+        skip_reason=None if wanted else f"{_quiet(context)} {len(listing.scopes)} scopes",
         cursor=after.text(),
         dynamic_partitions_requests=[this.partitions.build_add_request(unseen)] if unseen else [],
     )
+
+
+def _quiet(context: dg.SensorEvaluationContext) -> str:
+    return "nothing changed in" if context.cursor else "noted the change tokens of"
 
 
 def poll(reader: Reader, scopes: Sequence[Scope], cursor: ChangeCursor) -> tuple[list[str], ChangeCursor]:
