@@ -10,11 +10,14 @@ from psycopg.rows import dict_row
 from sqlalchemy import Select, Table, func, select
 from sqlalchemy.engine import make_url
 
+from governance.errors import ConfigurationError
 from resources.inventory import ledger
 from resources.inventory import schema as views
 from resources.inventory.outcomes import SyncSummary
 
 if TYPE_CHECKING:
+    import pandas
+
     from resources.inventory.database import Inventory
 
 Row = TypeVar("Row", bound=msgspec.Struct)
@@ -249,6 +252,33 @@ class InventoryQueries:
         v = views.quarantine.c
         query = _of(source, _select(views.quarantine, QuarantineRow), v)
         return self._stream(QuarantineRow, query.order_by(v.first_seen_at, v.scope, v.name))
+
+    def frame(self, view: str, *, source: str | None = None, limit: int | None = 100_000) -> "pandas.DataFrame":
+        """Rows of a stable view as a pandas DataFrame, for notebooks and reports.
+
+        Args:
+            view: such as `datasets`, `columns` or `changes`.
+            source: only the rows of this one.
+            limit: rows at most, so that a large estate does not fill the memory; None for all.
+
+        Raises:
+            ConfigurationError: there is no such view.
+        """
+        import pandas
+
+        table = views.metadata.tables.get(f"{views.SCHEMA}.{view}")
+        if table is None:
+            known = ", ".join(sorted(t.name for t in views.metadata.tables.values()))
+            raise ConfigurationError(
+                f"the inventory has no view {view!r}",
+                platform="inventory",
+                operation="frame",
+                remedy=f"ask for {known}",
+            )
+        query = _of(source, select(*table.columns), table.columns).limit(limit)
+        with self._inventory.connection() as conn:
+            rows = conn.execute(*_compiled(query)).fetchall()
+        return pandas.DataFrame(rows, columns=[column.name for column in table.columns])
 
     def verify_audit(self) -> int | None:
         """The number of the first broken audit entry; None where the chain is whole."""

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 
+from governance.errors import ConfigurationError
 from governance.listing import Page, Quarantined
 from resources.inventory import schema
 from resources.inventory.database import Inventory
@@ -107,3 +108,18 @@ def test_a_listener_is_told_of_a_scope_that_changed(inventory: Inventory) -> Non
         assert '"change_id": 1' in told.payload and "sales" not in told.payload
         sync_pages(inventory, paged([table("a")]))
         assert list(listener.notifies(timeout=0.2)) == []
+
+
+def test_a_view_as_a_frame(filled: Inventory) -> None:
+    asked = filled.queries()
+    found = asked.frame("columns", source="lake")
+    by_table = found.groupby("qualified_name")["path"].apply(sorted).to_dict()
+    assert by_table["sales.orders"] == ["customer_email", "id"]
+    assert asked.frame("columns", source="other").empty and list(asked.frame("columns", source="other").columns)
+    assert len(asked.frame("changes", limit=2)) == 2
+
+
+def test_a_frame_of_no_view_names_the_views(filled: Inventory) -> None:
+    with pytest.raises(ConfigurationError, match="no view 'tables'") as raised:
+        filled.queries().frame("tables")
+    assert "datasets" in raised.value.remedy
