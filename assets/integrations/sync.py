@@ -148,36 +148,40 @@ def _settle_missing(
     hidden = set(listing.hidden)
     if out_of_scope := [n for n in missing if n in hidden]:
         sync.hide_scopes(out_of_scope)
-    absent = []
+    gone: dict[str, list[str]] = {}
     for name in missing:
         if name in hidden:
             continue
         presence = reader.presence(known[name].scope)
-        if presence is Presence.ABSENT or (request.accept_loss and request.scopes is not None):
-            absent.append(name)
+        if presence is Presence.ABSENT:
+            gone.setdefault("absent from the listing, and the platform says so when asked", []).append(name)
+        elif presence is Presence.UNKNOWN and request.accept_loss and request.scopes is not None:
+            gone.setdefault(f"absent from the listing; accepted by {request.actor}", []).append(name)
         else:
             yield sync.fail_scope(known[name].scope, _not_listed(request, name, presence))
-    if not absent:
-        return ()
-    held = sync.drop_scopes(absent, "absent from the listing, and the platform says so when asked", request.accept_loss)
-    for name in absent if held else ():
-        lost = known[name].datasets
-        counts = {**dict.fromkeys(COUNTS, 0), "held": lost}
-        yield ScopeOutcome(name, Status.PARTIAL, held, counts, {}, {}, 0.0, held=lost, changed=False)
-    return () if held else tuple(absent)
+    dropped: list[str] = []
+    for evidence, names in gone.items():
+        held = sync.drop_scopes(names, evidence, request.accept_loss)
+        if not held:
+            dropped += names
+            continue
+        for name in names:
+            lost = known[name].datasets
+            counts = {**dict.fromkeys(COUNTS, 0), "held": lost}
+            yield ScopeOutcome(name, Status.PARTIAL, held, counts, {}, {}, 0.0, held=lost, changed=False)
+    return tuple(dropped)
 
 
 def _not_listed(request: SyncRequest, name: str, presence: Presence) -> Reason:
     """A scope that left the listing without evidence that it is gone."""
-    found = (
-        "it still answers when asked for" if presence is Presence.PRESENT else "the platform cannot say if it is gone"
-    )
+    answers = presence is Presence.PRESENT
+    found = "it still answers when asked for" if answers else "the platform cannot say if it is gone"
+    accept = f"; if it is really gone: governance sync {request.source.name} --scope '{name}' --accept-loss"
     return Reason(
         "scope_not_listed",
         f"{name} is no longer listed, but {found}; nothing of it was deleted",
         operation=f"{request.source.platform}:scopes",
-        remedy=f"check that the reader may still list it; if it is really gone: "
-        f"governance sync {request.source.name} --scope '{name}' --accept-loss",
+        remedy=f"check that the reader may still list it{'' if answers else accept}",
     )
 
 
