@@ -66,6 +66,29 @@ class Meter:
             }
 
 
+class _Attempt:
+    """One call: keeps the error it ended with, in our words; what is not the platform's goes on up.
+
+    Every SDK has an exception tree of its own, so it is the client's `classify` that tells, not an except clause.
+    """
+
+    def __init__(self, classify: Callable[[Exception, str], GovernanceError | None], operation: str) -> None:
+        self._classify, self._operation = classify, operation
+        self.error: GovernanceError | None = None
+
+    def __enter__(self) -> "_Attempt":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, raised: BaseException | None, trace: object) -> bool:
+        if isinstance(raised, GovernanceError):
+            self.error = raised
+        elif isinstance(raised, Exception):
+            self.error = self._classify(raised, self._operation)
+            if self.error is not None:
+                self.error.__cause__ = raised
+        return self.error is not None
+
+
 class Caller:
     """Runs calls of one reader.
 
@@ -102,21 +125,14 @@ class Caller:
         started, attempt = time.monotonic(), 0
         while True:
             attempt += 1
-            error = None
             begun = time.monotonic()
-            try:
+            with _Attempt(self.classify, operation) as this:
                 result = call()
+            error = this.error
+            self.meter.add(calls=1, seconds=time.monotonic() - begun, throttled=int(isinstance(error, Throttled)))
+            if error is None:
                 self._answered = True
                 return result
-            except GovernanceError as known:
-                error = known
-            except Exception as raised:  # every SDK has its own tree; what classify does not know is raised again
-                error = self.classify(raised, operation)
-                if error is None:
-                    raise
-                error.__cause__ = raised
-            finally:
-                self.meter.add(calls=1, seconds=time.monotonic() - begun, throttled=int(isinstance(error, Throttled)))
             wait = self._wait_before_next(error, operation, attempt, started)
             self.meter.add(retries=1, waited=wait)
             self._sleep(wait)
