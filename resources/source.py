@@ -96,10 +96,10 @@ class SourceResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             connect_timeout=self.connect_timeout_seconds,
         )
 
+    @abstractmethod
     def reader(self) -> Reader:
         """Opens a reader.
 
         Raises:
             ConfigurationError: a secret is missing, or the fields contradict each other.
         """
-        raise NotImplementedError
