@@ -3,7 +3,7 @@
 import shlex
 import signal
 import sys
-import threading
+import time
 from collections.abc import Sequence
 from types import FrameType
 
@@ -29,7 +29,7 @@ from governance_pipelines.services import (
 
 def run_up(sync: bool, port: int | None, foreground: bool, scale: int | None, seed: int | None) -> int:
     """Starts everything, syncs, and stays attached where asked."""
-    ended = _end_on_signals() if foreground else threading.Event()
+    ended = _end_on_signals() if foreground else Ended()
     out, here = console(), installation()
     if not here.sandboxed:
         here.estate()
@@ -107,9 +107,31 @@ def _without_password(url: str) -> str:
     return urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", ":***@")))
 
 
-def _end_on_signals() -> threading.Event:
+class Ended:
+    """A flag that a signal handler may set: an Event's lock is not re-entrant, and its set() within wait() hangs."""
+
+    def __init__(self) -> None:
+        self._set = False
+
+    def set(self) -> None:
+        """Ends the waiting."""
+        self._set = True
+
+    def is_set(self) -> bool:
+        """Whether a signal has come."""
+        return self._set
+
+    def wait(self, seconds: float) -> bool:
+        """Waits until it is set, at most so long; whether it is."""
+        until = time.monotonic() + seconds
+        while not self._set and time.monotonic() < until:
+            time.sleep(0.1)
+        return self._set
+
+
+def _end_on_signals() -> Ended:
     """Set by SIGTERM, and by SIGINT once everything is up; SIGTERM before that ends the start."""
-    ended = threading.Event()
+    ended = Ended()
 
     def end(number: int, frame: FrameType | None) -> None:
         ended.set()
@@ -119,7 +141,7 @@ def _end_on_signals() -> threading.Event:
     return ended
 
 
-def _stay(records: Sequence[Record], out: Console, ended: threading.Event) -> int:
+def _stay(records: Sequence[Record], out: Console, ended: Ended) -> int:
     """Waits for a signal, or for a service to end by itself."""
     while not ended.wait(1.0):
         for record in records:
