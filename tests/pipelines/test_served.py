@@ -164,7 +164,15 @@ def test_a_whole_sync_then_a_backfill_of_scopes_from_the_command_line(served: Se
     assert partitions == {"crm", "web"}
 
 
-def test_a_range_of_partitions_in_this_process(served: Served) -> None:
+def partitions_of_lake(served: Served) -> list[str]:
+    query = """query($k: AssetKeyInput!) { assetNodeOrError(assetKey: $k) { ... on AssetNode { partitionKeys } } }"""
+    return list(served.graphql(query, k={"path": ["lake", "metadata"]})["assetNodeOrError"]["partitionKeys"])
+
+
+def test_one_partition_in_this_process(served: Served) -> None:
+    assert outcome(served, launch(served)) == "SUCCESS"
+    ended = [(r["runId"], r["status"], r["tags"]) for r in served.runs()]
+    assert "sales" in partitions_of_lake(served), ended
     out = served.call(
         "dagster", "asset", "materialize", "-m", "governance_pipelines.definitions",
         "--select", 'key:"lake/metadata"', "--partition", "sales",
