@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from governance.errors import GovernanceError
-from governance.model import Container, Dataset
+from governance.model import Container, Dataset, Fact
 
 
 class Status(StrEnum):
@@ -94,6 +94,20 @@ class Page(msgspec.Struct, frozen=True):
     reasons: tuple[Reason, ...] = ()
     notes: dict[str, str] = {}
     unread: tuple[str, ...] = ()
+
+
+class FactPage(msgspec.Struct, frozen=True):
+    """A translated page of one part of a facet: access, lineage or usage.
+
+    `counts` say what was met besides facts, such as `{"unparsable": 3, "external": 12}`; they are summed up over the
+    part and make nothing partial, as `notes` do not. `reasons` do.
+    """
+
+    facts: tuple[Fact, ...] = ()
+    quarantined: tuple[Quarantined, ...] = ()
+    reasons: tuple[Reason, ...] = ()
+    notes: dict[str, str] = {}
+    counts: dict[str, int] = {}
 
 
 class Probe(msgspec.Struct, frozen=True, omit_defaults=True):
