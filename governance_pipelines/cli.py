@@ -161,19 +161,21 @@ def sandbox_estate() -> None:
 @sandbox.command("fault")
 def sandbox_fault(
     platform: Annotated[str, typer.Argument(help="Platform or source.")],
-    action: Annotated[str, typer.Argument(help="throttle, slow, fail, drop or lose.")],
+    action: Annotated[str, typer.Argument(help="Such as throttle, fail or lose: docs/sandbox.md has all.")],
     match: Annotated[str, typer.Option(help="Regular expression on METHOD PATH?QUERY OPERATION BODY.")] = "",
     after: Annotated[int, typer.Option(min=0, help="Let so many matching calls pass first.")] = 0,
     times: Annotated[int, typer.Option(min=0, help="Strike so often; 0 for ever.")] = 0,
     http_status: Annotated[int, typer.Option("--status", help="Of `fail`.")] = 500,
     seconds: Annotated[float, typer.Option(min=0, help="Wait of `slow`, Retry-After of `throttle`.")] = 0.0,
+    dated: Annotated[bool, typer.Option("--dated", help="Retry-After as a date.")] = False,
+    size: Annotated[int, typer.Option(min=0, help="Bytes of `huge`, levels of `deep`.")] = 0,
     scope: Annotated[str, typer.Option(help="What `lose` leaves out of listings; empty for everything.")] = "",
 ) -> None:
     """Let a server misbehave, until `clear`."""
     from governance_pipelines.commands.sandbox import run_fault
 
     rule = {"action": action, "match": match, "after": after, "times": times}
-    rule |= {"status": http_status, "seconds": seconds, "scope": scope}
+    rule |= {"status": http_status, "seconds": seconds, "dated": dated, "size": size, "scope": scope}
     raise typer.Exit(run_fault(platform, rule))
 
 

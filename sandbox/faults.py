@@ -6,23 +6,33 @@ how often each has struck. A rule:
     {"match": "GetTables", "action": "throttle", "after": 2, "times": 3, "status": 429, "seconds": 1.5, "scope": ""}
 
 `match` is a regular expression searched in `METHOD PATH?QUERY OPERATION BODY`, where the operation is the value of
-`X-Amz-Target`, if any. Actions: `throttle` (the platform's own throttling answer, Retry-After `seconds`), `slow`
-(wait `seconds`, then answer), `fail` (answer `status` with the platform's own error body), `drop` (cut the connection
-without an answer) and `lose` (the server leaves the scope named `scope`, or with none
-everything, out of its listings).
+`X-Amz-Target`, if any. Actions that take the answer's place: `throttle` (the platform's own throttling answer,
+Retry-After `seconds`, as a date where `dated`), `fail` (answer `status` with the platform's own error body), `drop`
+(cut the connection without an answer). Before it: `slow` (wait `seconds`, then answer). To the answer itself: those of
+`sandbox/wire.py`. And `lose`: the server leaves the scope named `scope`, or with none everything, out of its listings.
+
+In one process with the server, `FaultPlan.tamper` may be any function that changes an `Exchange`.
 """
 
+import json
 import re
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
 
-Action = Literal["throttle", "slow", "fail", "drop", "lose"]
+Action = Literal[
+    "throttle", "slow", "fail", "drop", "lose", "cut", "stall", "drip", "garble", "page", "gzip", "huge", "deep"
+]
 
 
 class Rule(msgspec.Struct, forbid_unknown_fields=True):
-    """One fault. It strikes the calls after the first `after` that match, at most `times` times (0: for ever)."""
+    """One fault. It strikes the calls after the first `after` that match, at most `times` times (0: for ever).
+
+    `size` is what `huge` and `deep` take: bytes, and levels.
+    """
 
     action: Action
     match: str = ""
@@ -30,9 +40,45 @@ class Rule(msgspec.Struct, forbid_unknown_fields=True):
     times: int = 0
     status: int = 500
     seconds: float = 0.0
+    dated: bool = False
+    size: int = 0
     scope: str = ""
     seen: int = 0
     struck: int = 0
+
+
+@dataclass
+class Exchange:
+    """One call and the server's answer to it, before it is sent. What is said instead is sent instead.
+
+    Attributes:
+        line: what a rule's `match` is searched in.
+        question: the call's body.
+        status: of the answer.
+        headers: of the answer, in lower case.
+        answer: its body.
+    """
+
+    line: str
+    question: bytes
+    status: int
+    headers: dict[str, str]
+    answer: bytes
+
+    def asked(self) -> Any:
+        """The question's JSON."""
+        return json.loads(self.question or b"{}")
+
+    def told(self) -> Any:
+        """The answer's JSON."""
+        return json.loads(self.answer or b"{}")
+
+    def say(self, value: Any, status: int = 200) -> None:
+        """Puts other JSON in the answer's place."""
+        self.answer, self.status = json.dumps(value).encode(), status
+
+
+Tamper = Callable[[Exchange], None]
 
 
 class FaultPlan:
@@ -41,6 +87,7 @@ class FaultPlan:
     def __init__(self) -> None:
         self._rules: list[Rule] = []
         self._lock = threading.Lock()
+        self.tamper: Tamper | None = None
 
     def replace(self, rules: list[dict[str, Any]]) -> None:
         """Puts these rules in force instead of all others."""
@@ -54,6 +101,7 @@ class FaultPlan:
         """Ends all misbehaviour."""
         with self._lock:
             self._rules = []
+            self.tamper = None
 
     def listed(self) -> list[dict[str, Any]]:
         """The rules with their counts."""

@@ -15,6 +15,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import sandbox
 from governance.model import Dataset
+from sandbox import wire
 from sandbox.company.statistics import DEFAULT_SEED
 from sandbox.faults import FaultPlan, Rule
 
@@ -113,9 +116,22 @@ class FaultMiddleware:
         if scope["path"] == "/_sandbox/faults":
             await self._control(scope["method"], body, send)
             return
-        rule = self.face.faults.strike(_line(scope, body))
-        if rule is None or not await self._struck(rule, scope, send):
+        line, faults = _line(scope, body), self.face.faults
+        rule = faults.strike(line)
+        if rule is not None and await self._struck(rule, scope, send):
+            return
+        spoils = rule is not None and rule.action in wire.ACTIONS
+        if not spoils and faults.tamper is None:
             await self.app(scope, _replay(body, receive), send)
+            return
+        answer = await wire.answered(self.app, scope, _replay(body, receive))
+        if faults.tamper is not None:
+            answer = await wire.tampered(answer, line, body, faults.tamper)
+        if rule is not None and spoils:
+            await wire.spoilt(rule, answer, scope, send)
+        else:
+            answer.headers.pop("content-length", None)
+            await _answer(send, answer.status, answer.headers, answer.body)
 
     async def _control(self, method: str, body: bytes, send: Send) -> None:
         status, out = 200, b""
@@ -131,6 +147,8 @@ class FaultMiddleware:
 
     async def _struck(self, rule: Rule, scope: Scope, send: Send) -> bool:
         """Whether the rule has answered."""
+        if rule.action in wire.ACTIONS:
+            return False
         if rule.action == "slow":
             await asyncio.sleep(rule.seconds)
             return False
@@ -139,9 +157,19 @@ class FaultMiddleware:
             if transport is not None:
                 transport.abort()
             return True
-        answer = self.face.throttled(rule) if rule.action == "throttle" else self.face.failed(rule)
-        await _answer(send, *answer)
+        if rule.action == "throttle":
+            status, headers, body = self.face.throttled(rule)
+            await _answer(send, status, _dated(headers, rule) if rule.dated else headers, body)
+        else:
+            await _answer(send, *self.face.failed(rule))
         return True
+
+
+def _dated(headers: dict[str, str], rule: Rule) -> dict[str, str]:
+    """The headers with Retry-After as a date, which knows whole seconds only."""
+    at = datetime.now(UTC) + timedelta(seconds=rule.seconds)
+    kept = {k: v for k, v in headers.items() if k.lower() != "retry-after"}
+    return {**kept, "retry-after": format_datetime(at, usegmt=True)}
 
 
 async def _read(receive: Receive) -> bytes:
