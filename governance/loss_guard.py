@@ -6,6 +6,8 @@ import msgspec
 
 from governance.listing import Reason
 
+FACTS_RATIO, FACTS_MINIMUM = 0.5, 20
+
 
 class LossGuard(msgspec.Struct, frozen=True):
     """Bounds of what one complete listing may delete.
@@ -48,6 +50,24 @@ class LossGuard(msgspec.Struct, frozen=True):
             what = f"{lost} of {known} known scopes are gone at once; more than half is not believed"
             return self._reason("sudden_scope_loss", what, source, "*")
         return None
+
+    def holds_facts(self, known: int, lost: int, listed: int, *, source: str, facet: str, part: str) -> Reason | None:
+        """The same for grants, edges and the like of one part: they come and go more than datasets do.
+
+        Held is a reading that suddenly shows nothing, and one that loses more than half of twenty or more.
+        """
+        what = ""
+        if listed == 0 and known >= self.minimum:
+            what = f"the reading of {part} is empty, but {known} facts were known"
+        elif lost >= FACTS_MINIMUM and lost / known > FACTS_RATIO:
+            what = f"{lost} of {known} known facts of {part} ({lost / known:.0%}) are no longer there"
+        if not what:
+            return None
+        command = f"governance sync {source} --facet {facet} --accept-loss"
+        code = "empty_listing" if listed == 0 else "sudden_loss"
+        return Reason(
+            code, f"{what}; nothing was closed", "loss_guard", f"check the source; if the loss is real: {command}"
+        )
 
     @staticmethod
     def _reason(code: str, what: str, source: str, scope: str) -> Reason:

@@ -45,11 +45,11 @@ def open_run(lock: psycopg.Connection, source: SourceIdentity, run_id: str, acto
     Raises:
         SourceBusy: another session holds the lock.
     """
-    source_id = _source_id(lock, source)
+    source_id = source_number(lock, source)
     if not _value(lock, "SELECT pg_try_advisory_lock(%s, %s)", [_LOCK_CLASS, source_id]):
         holder = lock.execute(
             "SELECT run_id, actor, started_at FROM inventory.sync_run WHERE source_id = %s AND status = 'running'"
-            " ORDER BY id DESC LIMIT 1",
+            " AND facet = 'metadata' ORDER BY id DESC LIMIT 1",
             [source_id],
         ).fetchone()
         who = f"run {holder[0]} of {holder[1]}, since {holder[2]:%Y-%m-%d %H:%M:%S}" if holder else "another run"
@@ -65,7 +65,7 @@ def open_run(lock: psycopg.Connection, source: SourceIdentity, run_id: str, acto
         died = json_text([Reason("died", "the run ended without saying so; its finished scopes are kept")])
         lock.execute(
             "UPDATE inventory.sync_run SET status = 'failed', ended_at = clock_timestamp(),"
-            " reasons = reasons || %s::jsonb WHERE source_id = %s AND status = 'running'",
+            " reasons = reasons || %s::jsonb WHERE source_id = %s AND status = 'running' AND facet = 'metadata'",
             [died, source_id],
         )
         sync_id = _value(
@@ -299,7 +299,8 @@ def _in_words(where: str, reason: dict[str, Any]) -> str:
     return f"{where}{reason['message']}" + (f" Fix: {fix}" if fix else "")
 
 
-def _source_id(conn: psycopg.Connection, source: SourceIdentity) -> int:
+def source_number(conn: psycopg.Connection, source: SourceIdentity) -> int:
+    """The source's id; it gets one where it is new."""
     # no write where nothing changed: an update would wait for transactions that hold the row
     found = _value(
         conn, "SELECT id FROM inventory.source WHERE name = %s AND platform = %s", [source.name, source.platform]

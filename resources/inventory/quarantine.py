@@ -3,30 +3,33 @@
 from collections.abc import Sequence
 from datetime import datetime
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Literal, LiteralString
 
 import msgspec
 import psycopg
+from psycopg import sql
 
 from governance.listing import Quarantined
 from governance.model import Dataset
 from governance.text import clean
+
+Owner = Literal["scope_id", "part_id"]
 
 LARGEST_PAYLOAD = 64 * 1024
 """Bytes of JSON that are kept of a record."""
 
 _KEEP = """
 INSERT INTO inventory.quarantined AS q
-    (source_id, scope_id, fingerprint, name, reason, payload, sync_id, first_seen_at, last_seen_at)
+    (source_id, {of}, fingerprint, name, reason, payload, sync_id, first_seen_at, last_seen_at)
 VALUES (%s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s)
-ON CONFLICT (scope_id, fingerprint) DO UPDATE
+ON CONFLICT ({of}, fingerprint) DO UPDATE
 SET attempts = q.attempts + 1, reason = excluded.reason, sync_id = excluded.sync_id,
     last_seen_at = excluded.last_seen_at, resolved_at = NULL
 WHERE q.last_seen_at < excluded.last_seen_at
 """
 _RESOLVE = """
 UPDATE inventory.quarantined SET resolved_at = %s
-WHERE scope_id = %s AND resolved_at IS NULL AND last_seen_at < %s
+WHERE {of} = %s AND resolved_at IS NULL AND last_seen_at < %s
 """
 
 
@@ -54,30 +57,36 @@ def keep(
     records: Sequence[Quarantined],
     place: tuple[int, int, int],
     at: datetime,
+    of: Owner = "scope_id",
 ) -> int:
     """Stores the records; a repeated one counts an attempt more.
 
     Args:
         conn: in the scope's transaction.
         records: of one listing.
-        place: ids of source, scope and sync.
+        place: ids of source, scope (or part) and sync.
         at: the listing's timestamp.
+        of: whether they came with a scope or with a part of another facet.
 
     Returns:
         How many different ones there were.
     """
-    source_id, scope_id, sync_id = place
+    source_id, owner_id, sync_id = place
     rows = {}
     for record in records:
         body = payload_json(record.payload)
         name = None if record.name is None else clean(record.name)
         fingerprint = blake2b(f"{name}\x00{body}".encode(), digest_size=16).digest()
-        rows[fingerprint] = (source_id, scope_id, fingerprint, name, clean(record.reason), body, sync_id, at, at)
+        rows[fingerprint] = (source_id, owner_id, fingerprint, name, clean(record.reason), body, sync_id, at, at)
     with conn.cursor() as cursor:
-        cursor.executemany(_KEEP, list(rows.values()))
+        cursor.executemany(_for(_KEEP, of), list(rows.values()))
     return len(rows)
 
 
-def resolve(conn: psycopg.Connection, scope_id: int, at: datetime) -> None:
-    """Ends the quarantine of those that this complete listing did not bring again."""
-    conn.execute(_RESOLVE, [at, scope_id, at])
+def resolve(conn: psycopg.Connection, owner_id: int, at: datetime, of: Owner = "scope_id") -> None:
+    """Ends the quarantine of those that this complete listing of the scope (or part) did not bring again."""
+    conn.execute(_for(_RESOLVE, of), [at, owner_id, at])
+
+
+def _for(statement: LiteralString, of: Owner) -> sql.Composed:
+    return sql.SQL(statement).format(of=sql.Identifier(of))

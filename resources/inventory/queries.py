@@ -209,7 +209,8 @@ class InventoryQueries:
         """The last sync of this source by this run."""
         with self._inventory.connection() as conn:
             row = conn.execute(
-                "SELECT max(sync_id) FROM inventory.sync_runs WHERE run_id = %s AND source = %s", [run_id, source]
+                "SELECT max(sync_id) FROM inventory.sync_runs WHERE run_id = %s AND source = %s AND facet = 'metadata'",
+                [run_id, source],
             ).fetchone()
             return None if row is None or row[0] is None else ledger.summary(conn, row[0])
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, DateTime, Double, Integer, MetaData, Table, Text
+from sqlalchemy import ARRAY, BigInteger, Boolean, Column, Date, DateTime, Double, Integer, MetaData, Table, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
 
@@ -123,6 +123,7 @@ sync_runs = _view(
     actor=Text,
     mode=Text,
     sync_id=BigInteger,
+    facet=Text,
 )
 quarantine = _view(
     "quarantine",
@@ -135,4 +136,96 @@ quarantine = _view(
     attempts=Integer,
     name=Text,
     last_seen_at=_MOMENT,
+)
+grants = _view(
+    "grants",
+    source=Text,
+    securable=Text,
+    securable_kind=Text,
+    principal=Text,
+    principal_kind=Text,
+    privilege=Text,
+    grantable=Boolean,
+    inherited_from=Text,
+    path=Text,
+    confers=ARRAY(Text),
+    except_paths=ARRAY(Text),
+    limited_by=Text,
+    tag_condition=JSONB,
+    denies=Boolean,
+    inherits=Boolean,
+    origin=Text,
+    valid_from=_MOMENT,
+)
+memberships = _view(
+    "memberships",
+    source=Text,
+    member=Text,
+    member_kind=Text,
+    role=Text,
+    role_kind=Text,
+    origin=Text,
+    valid_from=_MOMENT,
+)
+policies = _view(
+    "policies",
+    source=Text,
+    policy=Text,
+    kind=Text,
+    securable=Text,
+    securable_kind=Text,
+    path=Text,
+    expression=Text,
+    applies_to=ARRAY(Text),
+    exempt=ARRAY(Text),
+    inherits=Boolean,
+    tag_condition=JSONB,
+    origin=Text,
+    valid_from=_MOMENT,
+)
+lineage = _view(
+    "lineage",
+    source=Text,
+    upstream=Text,
+    upstream_path=Text,
+    downstream=Text,
+    downstream_path=Text,
+    process=Text,
+    origin=Text,
+    upstream_kind=Text,
+    downstream_kind=Text,
+    process_kind=Text,
+    transformation=Text,
+    valid_from=_MOMENT,
+)
+usage = _view(
+    "usage",
+    source=Text,
+    day=Date,
+    qualified_name=Text,
+    path=Text,
+    principal=Text,
+    principal_kind=Text,
+    reads=BigInteger,
+    writes=BigInteger,
+    last_read_at=_MOMENT,
+    last_written_at=_MOMENT,
+    rows=BigInteger,
+    bytes=BigInteger,
+    queries=ARRAY(Text),
+    origin=Text,
+    read_at=_MOMENT,
+)
+facets = _view(
+    "facets",
+    source=Text,
+    platform=Text,
+    facet=Text,
+    part=Text,
+    kind=Text,
+    state=Text,
+    facts=BigInteger,
+    last_complete_at=_MOMENT,
+    last_status=Text,
+    last_complete_sync_at=_MOMENT,
 )

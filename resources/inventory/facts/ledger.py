@@ -1,0 +1,231 @@
+"""The book-keeping of a facet's syncs: locks and fences, run rows, parts and their outcomes."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import psycopg
+
+from governance.listing import Reason, Scope, Status
+from governance.text import clean
+from resources.inventory import audit
+from resources.inventory.bulk import json_text
+from resources.inventory.facts.outcomes import FacetSummary, PartOutcome
+from resources.inventory.facts.tables import Facet
+from resources.inventory.facts.write import PartPlace
+from resources.inventory.ledger import source_number
+from resources.inventory.outcomes import SourceBusy, SourceIdentity, SyncMode
+
+_LOCK_CLASS = {"access": 0x676F77, "lineage": 0x676F78, "usage": 0x676F79}
+_MOST_REASONS = 1000
+
+
+class OpenedFacet(msgspec.Struct, frozen=True):
+    """An open sync of a facet: its ids, its fence, who asked, and the latest timestamp the facet had."""
+
+    source_id: int
+    sync_id: int
+    facet: Facet
+    fence: int
+    run_id: str
+    actor: str
+    mode: SyncMode
+    clock: datetime
+
+
+def open_run(
+    lock: psycopg.Connection, source: SourceIdentity, facet: Facet, run_id: str, actor: str, mode: SyncMode
+) -> OpenedFacet:
+    """Takes the facet's lock for as long as the connection lives, closes dead runs, and opens a row.
+
+    Raises:
+        SourceBusy: another session holds the lock.
+    """
+    number = source_number(lock, source)
+    if not _value(lock, "SELECT pg_try_advisory_lock(%s, %s)", [_LOCK_CLASS[facet], number]):
+        raise SourceBusy(
+            f"{facet} of {source.name} is being read by another run",
+            platform="inventory",
+            operation="lock facet",
+            remedy="wait for it to end, or end it in the web UI",
+        )
+    with lock.transaction():
+        lock.execute("SELECT inventory.ensure_partitions(now())")
+        fence = _value(
+            lock,
+            "INSERT INTO inventory.facet AS f (source_id, facet, fence) VALUES (%s, %s, 1)"
+            " ON CONFLICT (source_id, facet) DO UPDATE SET fence = f.fence + 1 RETURNING fence",
+            [number, facet],
+        )
+        died = json_text([Reason("died", "the run ended without saying so; its finished parts are kept")])
+        lock.execute(
+            "UPDATE inventory.sync_run SET status = 'failed', ended_at = clock_timestamp(),"
+            " reasons = reasons || %s::jsonb WHERE source_id = %s AND facet = %s AND status = 'running'",
+            [died, number, facet],
+        )
+        sync_id = _value(
+            lock,
+            "INSERT INTO inventory.sync_run (source_id, run_id, actor, mode, fence, facet)"
+            " VALUES (%s, %s, %s, %s, %s, %s) RETURNING id",
+            [number, run_id, actor, mode, fence, facet],
+        )
+        clock = _value(
+            lock, "SELECT max(written_at) FROM inventory.part WHERE source_id = %s AND facet = %s", [number, facet]
+        )
+        audit.append(lock, actor, f"{facet}.started", source.name, {"run_id": run_id, "mode": mode, "sync_id": sync_id})
+    return OpenedFacet(number, sync_id, facet, fence, run_id, actor, mode, clock or datetime.min.replace(tzinfo=UTC))
+
+
+def check_fence(conn: psycopg.Connection, opened: OpenedFacet, source: SourceIdentity, *, lock: bool) -> None:
+    """Refuses to go on where a later sync took the facet over.
+
+    Raises:
+        SourceBusy: it did.
+    """
+    query = "SELECT fence FROM inventory.facet WHERE source_id = %s AND facet = %s" + (" FOR SHARE" if lock else "")
+    if _value(conn, query, [opened.source_id, opened.facet]) != opened.fence:
+        raise SourceBusy(
+            f"another run took {opened.facet} of {source.name} over while run {opened.run_id} had lost its lock",
+            platform="inventory",
+            operation="check fence",
+            remedy="nothing: the later run does the work",
+        )
+
+
+def upsert_parts(conn: psycopg.Connection, opened: OpenedFacet, parts: Iterable[Scope]) -> dict[str, int]:
+    """Stores the parts as present, where they are new or different; returns their ids by name."""
+    rows = {p.name: (p.name, p.kind, json_text(clean(p.detail))) for p in parts}
+    names = sorted(rows)
+    values = [[rows[n][i] for n in names] for i in range(3)]
+    conn.execute(
+        "INSERT INTO inventory.part AS p (source_id, facet, name, kind, detail)"
+        " SELECT %s, %s, n.name, n.kind, n.detail::jsonb"
+        " FROM unnest(%s::text[], %s::text[], %s::text[]) n (name, kind, detail)"
+        " ON CONFLICT (source_id, facet, name)"
+        " DO UPDATE SET kind = excluded.kind, detail = excluded.detail, state = 'present'"
+        " WHERE (p.kind, p.detail, p.state) IS DISTINCT FROM (excluded.kind, excluded.detail, 'present')",
+        [opened.source_id, opened.facet, *values],
+    )
+    found = conn.execute(
+        "SELECT name, id FROM inventory.part WHERE source_id = %s AND facet = %s AND name = ANY(%s)",
+        [opened.source_id, opened.facet, names],
+    )
+    return {name: number for name, number in found}
+
+
+def present_parts(conn: psycopg.Connection, opened: OpenedFacet) -> dict[str, int]:
+    """The ids of the parts that are present, by name."""
+    rows = conn.execute(
+        "SELECT name, id FROM inventory.part WHERE source_id = %s AND facet = %s AND state = 'present'",
+        [opened.source_id, opened.facet],
+    )
+    return {name: number for name, number in rows}
+
+
+def finished(conn: psycopg.Connection, opened: OpenedFacet, run_ids: Sequence[str]) -> set[str]:
+    """Names of the parts that these runs completed."""
+    rows = conn.execute(
+        "SELECT DISTINCT p.name FROM inventory.sync_run r JOIN inventory.sync_part c ON c.sync_id = r.id"
+        " JOIN inventory.part p ON p.id = c.part_id"
+        " WHERE r.run_id = ANY(%s) AND r.source_id = %s AND r.facet = %s AND c.status = 'complete'",
+        [list(run_ids), opened.source_id, opened.facet],
+    )
+    return {row[0] for row in rows}
+
+
+def record_outcome(conn: psycopg.Connection, place: PartPlace, outcome: PartOutcome, facts: int | None) -> None:
+    """Writes how a part ended; `facts` is how many it has now, None where it was not read."""
+    jsons = [json_text(v) for v in (outcome.reasons, outcome.counts, outcome.kinds, outcome.notes)]
+    conn.execute(
+        "INSERT INTO inventory.sync_part (sync_id, part_id, status, reasons, counts, kinds, notes, started_at)"
+        " VALUES (%s, %s, %s, %s::jsonb, %s::jsonb, %s::jsonb, %s::jsonb, %s)"
+        " ON CONFLICT (sync_id, part_id) DO UPDATE SET status = excluded.status, reasons = excluded.reasons,"
+        " counts = excluded.counts, kinds = excluded.kinds, notes = excluded.notes,"
+        " started_at = excluded.started_at, ended_at = clock_timestamp()",
+        [place.sync_id, place.part_id, str(outcome.status), *jsons, place.at],
+    )
+    complete = outcome.status is Status.COMPLETE
+    conn.execute(
+        "UPDATE inventory.part SET written_at = %s, last_status = %s, facts = coalesce(%s, facts),"
+        " last_complete_at = CASE WHEN %s THEN %s ELSE last_complete_at END WHERE id = %s",
+        [place.at, str(outcome.status), facts, complete, place.at, place.part_id],
+    )
+
+
+def drop_part(conn: psycopg.Connection, part_id: int) -> None:
+    """Marks a part as gone."""
+    conn.execute("UPDATE inventory.part SET state = 'deleted', facts = 0 WHERE id = %s", [part_id])
+
+
+def add_reasons(conn: psycopg.Connection, sync_id: int, reasons: Sequence[Reason]) -> None:
+    """Adds reasons of the whole sync, such as a partial list of parts."""
+    conn.execute(
+        "UPDATE inventory.sync_run SET reasons = reasons || %s::jsonb WHERE id = %s", [json_text(reasons), sync_id]
+    )
+
+
+def close_run(conn: psycopg.Connection, opened: OpenedFacet, source: SourceIdentity) -> FacetSummary:
+    """Writes status and sums of the sync, and when the facet was last complete."""
+    parts = conn.execute(
+        "SELECT p.name, c.status, c.counts, c.kinds, c.reasons FROM inventory.sync_part c"
+        " JOIN inventory.part p ON p.id = c.part_id WHERE c.sync_id = %s ORDER BY p.name",
+        [opened.sync_id],
+    ).fetchall()
+    reasons = _value(conn, "SELECT reasons FROM inventory.sync_run WHERE id = %s", [opened.sync_id])
+    statuses = {p[0]: p[1] for p in parts}
+    status = _status(set(statuses.values()), bool(reasons))
+    counts, kinds = _sums(p[2] for p in parts), _sums(p[3] for p in parts)
+    row = conn.execute(
+        "UPDATE inventory.sync_run SET status = %s, counts = %s::jsonb, ended_at = clock_timestamp()"
+        " WHERE id = %s RETURNING started_at, ended_at",
+        [status, json_text(counts), opened.sync_id],
+    ).fetchone()
+    assert row is not None
+    if status == Status.COMPLETE and opened.mode == "source":
+        conn.execute(
+            "UPDATE inventory.facet SET last_complete_sync_at = %s WHERE source_id = %s AND facet = %s",
+            [row[0], opened.source_id, opened.facet],
+        )
+    details = {"run_id": opened.run_id, "sync_id": opened.sync_id, "status": status, "counts": counts}
+    audit.append(conn, opened.actor, f"{opened.facet}.ended", source.name, details)
+    words = [_in_words("", r) for r in reasons] + [_in_words(f"{p[0]}: ", r) for p in parts for r in p[4]]
+    return FacetSummary(
+        opened.sync_id, source.name, opened.facet, opened.run_id, status, len(parts), statuses, counts, kinds,
+        tuple(words[:_MOST_REASONS]), row[0], row[1],
+    )  # fmt: skip
+
+
+def fail_run(conn: psycopg.Connection, opened: OpenedFacet, source: SourceIdentity, reason: Reason) -> None:
+    """Closes the row as failed."""
+    conn.execute(
+        "UPDATE inventory.sync_run SET status = 'failed', reasons = reasons || %s::jsonb, ended_at = clock_timestamp()"
+        " WHERE id = %s AND status = 'running'",
+        [json_text([clean(msgspec.to_builtins(reason))]), opened.sync_id],
+    )
+    details = {"run_id": opened.run_id, "sync_id": opened.sync_id, "status": "failed", "reason": reason.message}
+    audit.append(conn, opened.actor, f"{opened.facet}.ended", source.name, details)
+
+
+def _status(statuses: set[str], reasons: bool) -> str:
+    if statuses == {"failed"}:
+        return "failed"
+    return "partial" if reasons or statuses - {"complete"} else "complete"
+
+
+def _sums(counts: Iterable[dict[str, Any]]) -> dict[str, int]:
+    out: dict[str, int] = {}
+    for each in counts:
+        for name, count in each.items():
+            out[name] = out.get(name, 0) + int(count)
+    return out
+
+
+def _in_words(where: str, reason: dict[str, Any]) -> str:
+    fix = reason.get("remedy", "")
+    return f"{where}{reason['message']}" + (f" Fix: {fix}" if fix else "")
+
+
+def _value(conn: psycopg.Connection, query: str, values: Sequence[Any]) -> Any:
+    row = conn.execute(query, values).fetchone()
+    return None if row is None else row[0]
