@@ -32,6 +32,7 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 ESTATE, DATABASE_URL, HOME = "GOVERNANCE_ESTATE", "GOVERNANCE_DATABASE_URL", "GOVERNANCE_HOME"
 DAGSTER_HOME = "DAGSTER_HOME"
 DAGSTER_DATABASE_URL = "GOVERNANCE_DAGSTER__DATABASE_URL"
+BROKER_URL = "GOVERNANCE_DAGSTER__BROKER_URL"
 SERVICE_OF = "GOVERNANCE_SERVICE_OF"
 """Set for every process that `governance up` starts, to its state directory: so `down` finds each of them."""
 

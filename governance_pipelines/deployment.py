@@ -8,6 +8,7 @@ from assets.integrations.metadata import SourceAsset, metadata_asset
 from assets.integrations.sync import Silent
 from assets.quality.inventory import inventory_checks
 from governance_pipelines.bindings import Installation
+from governance_pipelines.execution import asset_executor, estate_executor
 from governance_pipelines.jobs import checks_job, estate_job, source_jobs
 from governance_pipelines.schedules import checks_schedule, longest_gap, source_schedules
 from governance_pipelines.sensors import change_sensors, failure_sensor
@@ -28,15 +29,15 @@ def deployment(installation: Installation, progress: object = None) -> dg.Defini
         installation: where its estate, its database and its settings are.
         progress: who is told how a sync gets on in this process; nobody by default.
     """
-    sources = source_assets(installation)
+    sources, settings = source_assets(installation), installation.settings.dagster
     return dg.Definitions(
         assets=[metadata_asset(this) for this in sources],
         asset_checks=[inventory_checks(this) for this in sources],
-        jobs=[*source_jobs(sources), estate_job(sources), checks_job(sources)],
+        jobs=[*source_jobs(sources), estate_job(sources, estate_executor(settings)), checks_job(sources)],
         schedules=[*source_schedules(sources), checks_schedule()],
         sensors=[*change_sensors(sources), failure_sensor(sources, installation.settings)],
         resources=_resources(installation, sources, progress),
-        executor=dg.in_process_executor,
+        executor=asset_executor(settings),
     )
 
 

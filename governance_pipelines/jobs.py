@@ -35,7 +35,7 @@ def _own(this: SourceAsset) -> dg.AssetSelection:
     return dg.AssetSelection.assets(this.key).without_checks() | dg.AssetSelection.checks(*keys)
 
 
-def estate_job(sources: Sequence[SourceAsset]) -> dg.JobDefinition:
+def estate_job(sources: Sequence[SourceAsset], executor: dg.ExecutorDefinition) -> dg.JobDefinition:
     """Every source in one run, each a step of its own: one that fails never stops another."""
     ops = [metadata_op(this) for this in sources]
 
@@ -46,7 +46,7 @@ def estate_job(sources: Sequence[SourceAsset]) -> dg.JobDefinition:
 
     return estate.to_job(
         name=ESTATE_JOB,
-        executor_def=dg.multiprocess_executor.configured({"max_concurrent": 4}),
+        executor_def=executor,
         description="Syncs every source of the estate, each in a step of its own.",
         tags={"governance/estate": "all"},
     )

@@ -1,6 +1,6 @@
 """Addresses in settings: checked, but kept as they were written, since parsing may change the spelling.
 
-Both take empty text as None, which is how an environment variable says "not set".
+All take empty text as None, which is how an environment variable says "not set".
 """
 
 from typing import Annotated, Any
@@ -27,8 +27,19 @@ def _postgres(value: Any) -> Any:
     return value
 
 
+def _redis(value: Any) -> Any:
+    if not value:
+        return None
+    if urlsplit(str(value)).scheme not in ("redis", "rediss"):
+        raise ValueError("not a redis:// or rediss:// URL")
+    return value
+
+
 WebAddress = Annotated[str | None, BeforeValidator(_web)]
 """An http or https URL."""
 
 PostgresAddress = Annotated[str | None, BeforeValidator(_postgres)]
 """A `postgresql://` URL, by TCP or by socket directory."""
+
+BrokerAddress = Annotated[str | None, BeforeValidator(_redis)]
+"""A `redis://` or `rediss://` URL."""
