@@ -119,12 +119,31 @@ class PreviewRow(msgspec.Struct, frozen=True):
 
 
 _SEARCH: LiteralString = """
-WITH query AS (SELECT to_tsquery('simple', %(words)s) AS q),
-by_words AS (
-    SELECT d.id, ts_rank(inventory.dataset_words(d.name, d.qualified_name, d.comment), q) + 1 AS rank
+WITH asked AS MATERIALIZED (
+    -- a word that statistics know in more than one dataset of a hundred is left to the rows that the others find
+    SELECT word, NOT EXISTS (
+        SELECT FROM pg_stats s
+        CROSS JOIN LATERAL unnest(s.most_common_elems::text::text[], s.most_common_elem_freqs) e (lexeme, share)
+        WHERE s.schemaname = 'inventory' AND s.tablename = 'dataset_words' AND e.share > 0.01
+          AND starts_with(e.lexeme, lower(word))
+    ) AS rare
+    FROM unnest(%(words)s::text[]) word
+),
+query AS MATERIALIZED (
+    SELECT to_tsquery('simple', string_agg(quote_literal(word) || ':*', ' & ')) AS q,
+           to_tsquery('simple', coalesce(string_agg(quote_literal(word) || ':*', ' & ') FILTER (WHERE rare),
+                                         string_agg(quote_literal(word) || ':*', ' & '))) AS indexed
+    FROM asked
+),
+candidates AS (
+    SELECT d.id, inventory.dataset_words(d.name, d.qualified_name, d.comment) AS words
     FROM inventory.dataset d, query
-    WHERE inventory.dataset_words(d.name, d.qualified_name, d.comment) @@ q AND d.state <> 'deleted'
-    ORDER BY rank DESC LIMIT %(limit)s
+    WHERE inventory.dataset_words(d.name, d.qualified_name, d.comment) @@ indexed AND d.state <> 'deleted'
+      AND (indexed = q OR inventory.dataset_words(d.name, d.qualified_name, d.comment) @@ q)
+    LIMIT %(ranked)s
+),
+by_words AS (
+    SELECT id, ts_rank(words, q) + 1 AS rank FROM candidates, query ORDER BY rank DESC LIMIT %(limit)s
 ),
 by_prefix AS (
     SELECT d.id, 3::real AS rank FROM inventory.dataset d
@@ -143,6 +162,8 @@ SELECT v.source, v.platform, v.qualified_name, v.kind, v.state, v.comment,
 FROM hits h JOIN inventory.datasets v ON v.dataset_id = h.id
 ORDER BY h.rank DESC, v.qualified_name, v.source
 """
+_RANKED = 1000
+"""Of the datasets that have the words, so many are compared: where more have them, the words tell little apart."""
 
 
 class InventoryQueries:
@@ -184,14 +205,16 @@ class InventoryQueries:
     def search(self, text: str, limit: int = 50) -> list[Found]:
         """Datasets whose name or comment has all words of the text, the last part of a word being optional.
 
-        A text that is the beginning of a qualified name finds that name too. Best first.
+        A text that is the beginning of a qualified name finds that name too. Best first; of words that more than a
+        thousand datasets have, the first thousand found are ranked.
         """
         words = [w for w in re.split(r"[^\w]+|_", text) if w]
         text = text.replace("\x00", "")
         if not words:
             return []
         values = {
-            "words": " & ".join(f"'{w}':*" for w in words),
+            "words": words,
+            "ranked": max(_RANKED, limit),
             "text": text,
             "after": text + "\U0010ffff",
             "limit": limit,
