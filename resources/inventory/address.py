@@ -1,7 +1,7 @@
 """The forms of a database's address: for psycopg, for SQLAlchemy, and for showing."""
 
 import re
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from governance.errors import ConfigurationError
 
@@ -25,8 +25,18 @@ def plain_url(url: str) -> str:
 
 
 def sqlalchemy_url(url: str) -> str:
-    """The address as SQLAlchemy takes it, with psycopg 3 as the driver."""
-    return _SCHEME.sub("postgresql+psycopg://", plain_url(url), count=1)
+    """The address as SQLAlchemy takes it, with psycopg 3 as the driver; of several servers the writable one."""
+    plain = plain_url(url)
+    parts = urlsplit(plain)
+    who, at, hosts = parts.netloc.rpartition("@")
+    if "," in hosts:
+        # SQLAlchemy reads one host there, and several from the query
+        several = urlencode([("host", host) for host in hosts.split(",")])
+        query = (
+            parts.query if "target_session_attrs=" in parts.query else f"target_session_attrs=read-write&{parts.query}"
+        )
+        plain = f"postgresql://{who}{at}{parts.path}?{several}&{query.rstrip('&')}"
+    return _SCHEME.sub("postgresql+psycopg://", plain, count=1)
 
 
 def shown_url(url: str) -> str:
@@ -34,5 +44,6 @@ def shown_url(url: str) -> str:
     if not url:
         return ""
     parts = urlsplit(url)
-    host = parts.hostname or next(iter(parse_qs(parts.query).get("host", [])), "local socket")
-    return f"{parts.path.lstrip('/') or 'default database'} at {host}{f':{parts.port}' if parts.port else ''}"
+    # not parts.port: an address may name several servers
+    host = parts.netloc.rpartition("@")[2] or next(iter(parse_qs(parts.query).get("host", [])), "local socket")
+    return f"{parts.path.lstrip('/') or 'default database'} at {host}"

@@ -18,6 +18,7 @@ from governance.errors import (
     GovernanceError,
     PermissionDenied,
     Terminal,
+    Transient,
     Unavailable,
 )
 from resources.inventory.address import plain_url, shown_url
@@ -25,8 +26,11 @@ from resources.inventory.address import plain_url, shown_url
 if TYPE_CHECKING:
     from resources.inventory.queries import InventoryQueries
 
-TRANSIENT_STATES = ("08", "53", "57P0", "40001", "40P01", "25006")
-"""SQLSTATEs after which the same may succeed: connection, resources, shutdown, conflict, a standby."""
+TRANSIENT_STATES = ("08", "53", "57P0", "40001", "40P01", "40003", "25006", "25P03", "25P04")
+"""SQLSTATEs after which the same may succeed: connection, resources, shutdown, conflict, a standby, an idle limit."""
+
+_LIVENESS = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 30_000}
+"""A server that vanished without a word is missed within a minute, not within the hours of TCP's own."""
 
 _LIMITS = {
     "57014": "GOVERNANCE_DATABASE__STATEMENT_TIMEOUT_SECONDS",
@@ -38,7 +42,12 @@ _REFUSALS = {
     "28000": re.compile(r"no pg_hba\.conf entry|role \".*\" does not exist|authentication failed for user"),
     "3D000": re.compile(r"database \".*\" does not exist"),
     "42501": re.compile(r"permission denied for database"),
+    "53300": re.compile(r"too many (clients|connections)|remaining connection slots"),
 }
+
+
+class DiskFull(Transient):
+    """The database's disk is full. It may be emptied, but not in the moment that another attempt would wait."""
 
 
 def translated(error: psycopg.Error, url: str = "") -> GovernanceError:
@@ -54,6 +63,10 @@ def translated(error: psycopg.Error, url: str = "") -> GovernanceError:
     remedy = ""
     if state in _LIMITS:
         kind, remedy = DeadlineExceeded, f"try again; if it stays, raise {_LIMITS[state]}"
+    elif state == "53100":
+        kind, remedy = DiskFull, "free space on the database's disk, then sync again: what was finished is kept"
+    elif state == "53300":
+        kind, remedy = Unavailable, "raise max_connections of the server, or lower GOVERNANCE_DATABASE__POOL_SIZE"
     elif state.startswith(TRANSIENT_STATES) or (not state and _lost_connection(error)):
         kind, remedy = Unavailable, f"see that the database {where} runs and takes connections".replace("  ", " ")
     elif state.startswith("28"):
@@ -102,6 +115,7 @@ class Inventory:
         self.statement_timeout, self.lock_timeout = statement_timeout, lock_timeout
         self._pool: ConnectionPool[psycopg.Connection] | None = None
         self._guard = threading.Lock()
+        self._in_use = 0
 
     def __repr__(self) -> str:
         return f"Inventory({shown_url(self.url)!r})"
@@ -111,17 +125,37 @@ class Inventory:
         """A connection in a transaction: committed at the end, rolled back on an error.
 
         Raises:
-            GovernanceError: Transient or Terminal as the SQLSTATE says.
+            GovernanceError: Transient or Terminal as the SQLSTATE says; Unavailable where all are in use.
         """
-        with self.errors(), self._opened().connection() as conn:
-            yield conn
+        with self.errors():
+            pool = self._opened()
+            conn = self._taken(pool)
+            try:
+                with conn:
+                    yield conn
+            except psycopg.errors.ReadOnlySqlTransaction:
+                # these connections lead to a server that was the primary once
+                pool.drain()
+                raise
+            finally:
+                with self._guard:
+                    self._in_use -= 1
+                pool.putconn(conn)
+
+    def connect(self) -> psycopg.Connection:
+        """A connection of its own outside the pool, in autocommit: for session locks. Whoever asked for it closes it.
+
+        Raises:
+            GovernanceError: as `connection`.
+        """
+        with self.errors():
+            return psycopg.connect(self.url, autocommit=True, **self._options())
 
     @contextmanager
     def dedicated(self) -> Iterator[psycopg.Connection]:
-        """A connection of its own outside the pool, in autocommit: for session locks."""
-        with self.errors():
-            with psycopg.connect(self.url, autocommit=True, **self._options()) as conn:
-                yield conn
+        """The same, closed at the end."""
+        with self.errors(), self.connect() as conn:
+            yield conn
 
     @contextmanager
     def errors(self) -> Iterator[None]:
@@ -170,7 +204,7 @@ class Inventory:
                     self.url,
                     min_size=1,
                     max_size=self.pool_size,
-                    timeout=max(self.connect_timeout, 1.0) * 3,
+                    timeout=max(self.connect_timeout, 1.0),
                     kwargs=self._options(),
                     check=ConnectionPool.check_connection,
                     name="inventory",
@@ -178,12 +212,35 @@ class Inventory:
                 )
             return self._pool
 
+    def _taken(self, pool: ConnectionPool[psycopg.Connection]) -> psycopg.Connection:
+        """A connection out of the pool, before long: who waits for one says why there is none."""
+        try:
+            conn = pool.getconn()
+        except PoolTimeout as error:
+            with self._guard:
+                exhausted = self._in_use >= self.pool_size
+            if exhausted:
+                raise Unavailable(
+                    f"all {self.pool_size} connections of this process are in use, for {pool.timeout:.0f} s",
+                    platform="inventory",
+                    operation="connect",
+                    remedy="raise GOVERNANCE_DATABASE__POOL_SIZE, or sync fewer scopes at once",
+                ) from error
+            # the server's own word is worth more than the pool's
+            psycopg.connect(self.url, **self._options()).close()
+            raise
+        with self._guard:
+            self._in_use += 1
+        return conn
+
     def _options(self) -> dict[str, Any]:
         limits = {"statement_timeout": self.statement_timeout, "lock_timeout": self.lock_timeout}
         ours = " ".join(f"-c {name}={round(seconds * 1000)}" for name, seconds in limits.items())
         # the last word wins: options in the address are a person's own
-        given = conninfo_to_dict(self.url).get("options") or ""
+        told = conninfo_to_dict(self.url)
+        given = told.get("options") or ""
         return {
+            **{name: value for name, value in _LIVENESS.items() if name not in told},
             "connect_timeout": int(self.connect_timeout),
             "application_name": "governance",
             "options": f"{ours} {given}".strip(),

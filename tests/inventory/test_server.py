@@ -138,3 +138,14 @@ def test_an_address_never_shows_its_password() -> None:
     with pytest.raises(ConfigurationError) as raised:
         plain_url("mysql://ana:s3cret@x/y")
     assert "s3cret" not in str(raised.value)
+
+
+def test_an_address_of_several_servers_means_the_one_that_can_be_written() -> None:
+    url = "postgres://inv:a%2Cb@one:5432,two:5433/inv?sslmode=disable"
+    assert plain_url(url).endswith("/inv?sslmode=disable&target_session_attrs=read-write")
+    assert plain_url("postgresql://one,two/inv?target_session_attrs=any").endswith("?target_session_attrs=any")
+    assert shown_url(url) == "inv at one:5432,two:5433"
+    made = sqlalchemy.make_url(sqlalchemy_url(url))
+    told = sqlalchemy.create_engine(made).dialect.create_connect_args(made)[1]
+    assert (told["host"], told["port"], told["password"]) == ("one,two", "5432,5433", "a,b")
+    assert told["target_session_attrs"] == "read-write"
