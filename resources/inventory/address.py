@@ -11,6 +11,8 @@ _SCHEME = re.compile(r"^postgres(?:ql)?(?:\+\w+)?://")
 def plain_url(url: str) -> str:
     """The address as libpq takes it: `postgresql://…`, a SQLAlchemy driver name removed.
 
+    Where it names several servers, the one that can be written is meant, unless it says otherwise.
+
     Raises:
         ConfigurationError: it is no PostgreSQL URL.
     """
@@ -21,21 +23,22 @@ def plain_url(url: str) -> str:
             operation="GOVERNANCE_DATABASE_URL",
             remedy="write it as postgresql://user:password@host:5432/database",
         )
-    return _SCHEME.sub("postgresql://", url, count=1)
+    plain = _SCHEME.sub("postgresql://", url, count=1)
+    parts = urlsplit(plain)
+    if "," in parts.netloc.rpartition("@")[2] and "target_session_attrs=" not in parts.query:
+        plain += f"{'&' if parts.query else '?'}target_session_attrs=read-write"
+    return plain
 
 
 def sqlalchemy_url(url: str) -> str:
-    """The address as SQLAlchemy takes it, with psycopg 3 as the driver; of several servers the writable one."""
+    """The address as SQLAlchemy takes it, with psycopg 3 as the driver."""
     plain = plain_url(url)
     parts = urlsplit(plain)
     who, at, hosts = parts.netloc.rpartition("@")
     if "," in hosts:
         # SQLAlchemy reads one host there, and several from the query
         several = urlencode([("host", host) for host in hosts.split(",")])
-        query = (
-            parts.query if "target_session_attrs=" in parts.query else f"target_session_attrs=read-write&{parts.query}"
-        )
-        plain = f"postgresql://{who}{at}{parts.path}?{several}&{query.rstrip('&')}"
+        plain = f"postgresql://{who}{at}{parts.path}?{several}&{parts.query}"
     return _SCHEME.sub("postgresql+psycopg://", plain, count=1)
 
 
