@@ -13,26 +13,15 @@ from typing import TypeVar
 import structlog
 
 from governance.errors import DeadlineExceeded, GovernanceError, Throttled, Transient, Unavailable
+from governance.pace import Pace
+from resources.circuit import Circuit, CircuitOpen
+from resources.policy import CallPolicy
+
+__all__ = ["CallPolicy", "Caller", "CircuitOpen", "Meter"]
 
 T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True)
-class CallPolicy:
-    """Bounds of one operation, in seconds. A Retry-After above `longest_wait` is waited for `longest_wait` only.
-
-    Until a server has answered once, one that is out of reach is tried for `first_contact` only.
-    """
-
-    attempts: int = 6
-    first_wait: float = 0.5
-    longest_wait: float = 60.0
-    deadline: float = 300.0
-    read_timeout: float = 60.0
-    connect_timeout: float = 10.0
-    first_contact: float = 20.0
 
 
 @dataclass
@@ -45,6 +34,7 @@ class Meter:
     retries: int = 0
     seconds: float = 0.0
     waited: float = 0.0
+    paced: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def add(self, **amounts: float) -> None:
@@ -63,6 +53,7 @@ class Meter:
                 "retries": self.retries,
                 "seconds": round(self.seconds, 3),
                 "waited": round(self.waited, 3),
+                "paced": round(self.paced, 3),
             }
 
 
@@ -75,6 +66,8 @@ class _Attempt:
     def __init__(self, classify: Callable[[Exception, str], GovernanceError | None], operation: str) -> None:
         self._classify, self._operation = classify, operation
         self.error: GovernanceError | None = None
+        self.is_known = False
+        """Whether it ended in an answer or in an error of the platform."""
 
     def __enter__(self) -> "_Attempt":
         return self
@@ -86,6 +79,7 @@ class _Attempt:
             self.error = self._classify(raised, self._operation)
             if self.error is not None:
                 self.error.__cause__ = raised
+        self.is_known = raised is None or self.error is not None
         return self.error is not None
 
 
@@ -115,45 +109,68 @@ class Caller:
         self.meter = meter or Meter()
         self._sleep = sleep
         self._answered = False
+        self.pace = Pace()
+        self.circuit = Circuit(platform, self.policy)
 
     def __call__(self, operation: str, call: Callable[[], T]) -> T:
         """The call's result, after retries of Transient errors within the deadline.
 
         Raises:
-            GovernanceError: Terminal at once; Transient when attempts or time are used up.
+            GovernanceError: Terminal at once; Transient when attempts or time are used up, or the circuit is open.
         """
         started, attempt = time.monotonic(), 0
+        self._keep_pace()
         while True:
             attempt += 1
+            tries = self.circuit.admit(operation, time.monotonic())
             begun = time.monotonic()
-            with _Attempt(self.classify, operation) as this:
-                result = call()
-            error = this.error
-            self.meter.add(calls=1, seconds=time.monotonic() - begun, throttled=int(isinstance(error, Throttled)))
+            this = _Attempt(self.classify, operation)
+            try:
+                with this:
+                    result = call()
+            finally:
+                if tries and not this.is_known:
+                    self.circuit.released()
+            error, now = this.error, time.monotonic()
+            self.meter.add(calls=1, seconds=now - begun, throttled=int(isinstance(error, Throttled)))
             if error is None:
                 self._answered = True
+                self.pace.answered(now)
+                self.circuit.ended(None, now, given_up=True)
                 return result
-            wait = self._wait_before_next(error, operation, attempt, started)
+            wait = self._wait_before_next(error, operation, self.policy.attempts if tries else attempt, started)
+            self.circuit.ended(error, now, given_up=False)
             self.meter.add(retries=1, waited=wait)
+            self._sleep(wait)
+
+    def _keep_pace(self) -> None:
+        wait = self.pace.slot(time.monotonic())
+        if wait > 0:
+            self.meter.add(paced=wait)
             self._sleep(wait)
 
     def _wait_before_next(self, error: GovernanceError, operation: str, attempt: int, started: float) -> float:
         """Seconds to wait, or raises where there is no next attempt."""
+        now = time.monotonic()
         if not isinstance(error, Transient) or attempt >= self.policy.attempts:
-            raise error
+            raise self._given_up(error, error)
         wait = self._backoff(error, attempt)
-        elapsed = time.monotonic() - started
+        if isinstance(error, Throttled):
+            self.pace.throttled(now, wait if error.retry_after is not None else 0.0)
+        wait = max(wait, self.pace.slot(now))
+        elapsed = now - started
         unmet = isinstance(error, Unavailable) and error.retry_after is None and not self._answered
         if unmet and elapsed + wait > self.policy.first_contact:
             # nothing has ever answered: a wrong address, rather than a bad moment
-            raise error
+            raise self._given_up(error, error)
         if elapsed + wait > self.policy.deadline:
-            raise DeadlineExceeded(
+            late = DeadlineExceeded(
                 f"{operation} did not succeed within {self.policy.deadline:.0f} s: {error.message}",
                 platform=self.platform,
                 operation=operation,
                 remedy="try again later, or raise this source's deadline",
-            ) from error
+            )
+            raise self._given_up(late, error) from error
         log.info(
             "call.retry",
             platform=self.platform,
@@ -163,6 +180,11 @@ class Caller:
             error=error.code,
         )
         return wait
+
+    def _given_up(self, raised: GovernanceError, error: GovernanceError) -> GovernanceError:
+        """The error to raise, once the circuit knows what ended the call."""
+        self.circuit.ended(error, time.monotonic(), given_up=True)
+        return raised
 
     def _backoff(self, error: Transient, attempt: int) -> float:
         """Retry-After where the platform said so, else exponential with full jitter (AWS Architecture Blog, 2015)."""

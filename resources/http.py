@@ -6,24 +6,19 @@ for each status, so the SDK never sees a failure.
 
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
-from urllib3.exceptions import DecodeError, HTTPError, ProtocolError, ReadTimeoutError
 
 from governance.errors import ConfigurationError, DeadlineExceeded, GovernanceError, TlsError, Unavailable
 from resources.calls import CallPolicy
-from resources.http_errors import SHOWN, Oversized, Redaction, refusal, said_by
+from resources.http_bounded import BoundedAdapter, TooLong
+from resources.http_errors import SHOWN, Damaged, Oversized, Redaction, refusal, said_by
 
 T = TypeVar("T")
-
-LONGEST_ANSWER = 256 * 1024 * 1024
-_CHUNK = 256 * 1024
 
 
 class Bearer(AuthBase):
@@ -43,11 +38,10 @@ class RestSession(requests.Session):
 
     Args:
         platform: the platform word, for messages.
-        policy: time-outs; a whole answer takes at most `deadline` seconds.
+        policy: time-outs; a whole answer takes at most `deadline` seconds and `longest_answer` bytes, unpacked.
         auth: how requests are signed.
         verify: whether to check the server's certificate, or the file with the authority to check it against.
         secrets: what must not appear in any message.
-        longest_answer: bytes of one decoded answer.
     """
 
     def __init__(
@@ -58,15 +52,13 @@ class RestSession(requests.Session):
         auth: AuthBase | tuple[str, str] | None = None,
         verify: bool | str = True,
         secrets: Sequence[str] = (),
-        longest_answer: int = LONGEST_ANSWER,
     ) -> None:
         super().__init__()
         self.platform, self.policy = platform, policy
         self.redacted = Redaction(secrets)
-        self.longest_answer = longest_answer
         self.auth = auth
         self.verify = verify
-        adapter = HTTPAdapter(pool_connections=4, pool_maxsize=16, max_retries=0)
+        adapter = BoundedAdapter(policy, pool_connections=4, pool_maxsize=16, max_retries=0)
         self.mount("https://", adapter)
         self.mount("http://", adapter)
 
@@ -79,15 +71,13 @@ class RestSession(requests.Session):
         operation = f"{_text(method)} {urlsplit(_text(url)).path}"
         kwargs.setdefault("timeout", (self.policy.connect_timeout, self.policy.read_timeout))
         # a redirect would carry the credentials elsewhere; the platforms' APIs have none
-        kwargs.update(stream=True, allow_redirects=False)
+        kwargs["allow_redirects"] = False
         if isinstance(self.verify, str):
             # requests would let REQUESTS_CA_BUNDLE win over the session's own authority
             kwargs.setdefault("verify", self.verify)
         try:
-            with super().request(method, url, *args, **kwargs) as response:
-                if not response.is_redirect:  # whose body requests has read by now
-                    _read_bounded(response, self.longest_answer, self.policy.deadline)
-        except (requests.RequestException, HTTPError, OSError, _TooLong, _TooSlow) as error:
+            response = super().request(method, url, *args, **kwargs)
+        except (requests.RequestException, OSError) as error:
             raise self._failure(error, operation) from error
         if response.status_code >= 300:
             raise self.refusal(response, operation)
@@ -97,7 +87,7 @@ class RestSession(requests.Session):
         """The answer's JSON.
 
         Raises:
-            Unavailable: the answer is something else, such as a proxy's page.
+            Damaged: the answer is something else, such as a proxy's page.
         """
         response = self.request(method, url, **kwargs)
         operation = f"{method} {urlsplit(url).path}"
@@ -106,11 +96,11 @@ class RestSession(requests.Session):
             raise self._no_json(f"it is {kind or 'of no declared type'}: {said_by(response)}", operation)
         try:
             return json.loads(response.content)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise self._no_json(str(error), operation) from error
 
-    def _no_json(self, why: str, operation: str) -> Unavailable:
-        return Unavailable(
+    def _no_json(self, why: str, operation: str) -> Damaged:
+        return Damaged(
             self.redacted(f"the answer is not JSON: {why}"),
             platform=self.platform,
             operation=operation,
@@ -134,9 +124,9 @@ class RestSession(requests.Session):
                 return ConfigurationError(f"a TLS file cannot be read: {what}", remedy="correct ca_bundle", **where)
             case requests.exceptions.ConnectTimeout():
                 return Unavailable(f"no connection: {what}", remedy=_REACH, **where)
-            case requests.exceptions.Timeout() | ReadTimeoutError() | _TooSlow():
+            case requests.exceptions.Timeout():
                 return DeadlineExceeded(f"no answer in time: {what}", **where)
-            case _TooLong():
+            case TooLong():
                 return Oversized(what, remedy="lower page_size of this source", **where)
             case (
                 requests.exceptions.InvalidURL()
@@ -145,38 +135,12 @@ class RestSession(requests.Session):
             ):
                 remedy = "write the whole address, such as https://atlas.example.com:21443"
                 return ConfigurationError(f"this is no address to call: {what}", remedy=remedy, **where)
-            case requests.exceptions.ContentDecodingError() | DecodeError() | ProtocolError():
-                return Unavailable(f"the answer broke off or is damaged: {what}", **where)
+            case requests.exceptions.ContentDecodingError() | requests.exceptions.ChunkedEncodingError():
+                return Damaged(f"the answer broke off or is damaged: {what}", **where)
         return Unavailable(f"no connection: {what}", remedy=_REACH, **where)
 
 
 _REACH = "check the address, and that this machine may reach it"
-
-
-class _TooLong(Exception):
-    """An answer is longer than allowed."""
-
-
-class _TooSlow(Exception):
-    """An answer drips in past the deadline."""
-
-
-def _read_bounded(response: requests.Response, most: int, seconds: float) -> None:
-    """Reads the body into the response, so that nothing of it is left to fail later.
-
-    Reads what has come and no more at a time: a full chunk of a dripping answer would be waited for far too long.
-    """
-    until, size = time.monotonic() + seconds, 0
-    parts = []
-    while part := response.raw.read1(_CHUNK, decode_content=True):
-        size += len(part)
-        parts.append(part)
-        if size > most:
-            raise _TooLong(f"the answer has more than {most} bytes")
-        if time.monotonic() > until:
-            raise _TooSlow(f"after {seconds:.0f} s only {size} bytes had come")
-    # where requests keeps a body that it has read; it offers no other way to bound one
-    response._content = b"".join(parts)
 
 
 def _text(value: str | bytes) -> str:

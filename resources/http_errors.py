@@ -31,6 +31,10 @@ class Oversized(Terminal):
     """The platform cannot take or answer a request of this size (413, 414): the caller asks for less at once."""
 
 
+class Damaged(Unavailable):
+    """An answer that broke off, or is not what it says it is: tried again, or asked for in smaller parts."""
+
+
 class Redaction:
     """Takes secrets out of texts that people will read."""
 

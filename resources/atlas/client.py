@@ -15,11 +15,11 @@ from apache_atlas.client.typedef import TypeDefClient
 from apache_atlas.exceptions import AtlasServiceException
 from apache_atlas.utils import API, BASE_URI, HTTPMethod, HTTPStatus
 
-from governance.errors import DeadlineExceeded, GovernanceError, NotFound, Unavailable
+from governance.errors import DeadlineExceeded, GovernanceError, NotFound
 from resources.atlas.translate_types import TypeModel
 from resources.calls import Caller, CallPolicy
 from resources.http import Batches, RestSession
-from resources.http_errors import Oversized
+from resources.http_errors import Damaged, Oversized
 
 Json = Mapping[str, Any]
 
@@ -55,7 +55,7 @@ class Atlas:
     def _classify(self, error: Exception, operation: str) -> GovernanceError | None:
         if not isinstance(error, AtlasServiceException):
             return None
-        return Unavailable(
+        return Damaged(
             f"the answer is not what Atlas answers: {self.session.redacted(str(error))[:300]}",
             platform="atlas",
             operation=operation,

@@ -18,6 +18,8 @@ from governance.errors import (
     TlsError,
     Unavailable,
 )
+from resources.http_bounded import TooLong
+from resources.http_errors import Damaged, Oversized
 
 PLATFORM = "databricks"
 
@@ -27,6 +29,12 @@ _AUTH_REMEDY = (
 )
 _BAD_TOKEN = re.compile(r"\binvalid (access )?token\b|\btoken (is|has) expired\b|\bexpired token\b", re.IGNORECASE)
 _USE = re.compile(r"does not have (?P<privilege>[A-Z][A-Z_ ]+?) on (?P<kind>\w+) '(?P<name>[^']+)'")
+_DAMAGED = (
+    requests.exceptions.JSONDecodeError,
+    requests.exceptions.ContentDecodingError,
+    requests.exceptions.ChunkedEncodingError,
+    RecursionError,
+)
 _THROTTLED = {"REQUEST_LIMIT_EXCEEDED", "RESOURCE_EXHAUSTED", "TOO_MANY_REQUESTS"}
 _TRANSIENT = {"TEMPORARILY_UNAVAILABLE", "INTERNAL_ERROR", "ABORTED", "DEADLINE_EXCEEDED", "SERVICE_UNAVAILABLE"}
 
@@ -41,6 +49,7 @@ class Answer:
 
     status: int = 0
     content_type: str = ""
+    retry_after: float | None = None
 
 
 def root(error: BaseException) -> BaseException:
@@ -70,7 +79,7 @@ def classify(error: Exception, operation: str, answer: Answer, grantee: str) -> 
     cause = root(error)
     if isinstance(cause, DatabricksError):
         return _of_answer(cause, operation, answer, grantee)
-    if isinstance(cause, requests.exceptions.RequestException | TimeoutError):
+    if isinstance(cause, requests.exceptions.RequestException | TimeoutError | RecursionError):
         return classify_transport(cause, operation)
     return None
 
@@ -84,9 +93,11 @@ def classify_transport(error: Exception, operation: str) -> GovernanceError:
             operation=operation,
             remedy="give the file of the authority that signed it as ca_bundle",
         )
-    if isinstance(error, requests.exceptions.JSONDecodeError):
-        return ProtocolError(
-            "the answer is not JSON",
+    if isinstance(error, TooLong):
+        return Oversized(_short(error), platform=PLATFORM, operation=operation, remedy="exclude what is so large")
+    if isinstance(error, _DAMAGED):
+        return Damaged(
+            f"the answer is not JSON: {_short(error)}",
             platform=PLATFORM,
             operation=operation,
             remedy="check that host is the address of a workspace and that no proxy answers in its place",
@@ -109,7 +120,7 @@ def classify_transport(error: Exception, operation: str) -> GovernanceError:
 def _of_answer(error: DatabricksError, operation: str, answer: Answer, grantee: str) -> GovernanceError:
     code, status, message = str(error.error_code or ""), answer.status, _said(error, answer)
     if status == 429 or code in _THROTTLED:
-        return Throttled(message, retry_after=_seconds(error), platform=PLATFORM, operation=operation)
+        return Throttled(message, retry_after=answer.retry_after, platform=PLATFORM, operation=operation)
     if is_stale_token(error, answer):
         return AuthenticationError(message, platform=PLATFORM, operation=operation, remedy=_AUTH_REMEDY)
     if status == 403:
@@ -120,7 +131,7 @@ def _of_answer(error: DatabricksError, operation: str, answer: Answer, grantee: 
             return EndpointAbsent("not available on this server", platform=PLATFORM, operation=operation)
         return NotFound(message, platform=PLATFORM, operation=operation)
     if status >= 500 or status in (408, 409) or code in _TRANSIENT:
-        return Unavailable(message, retry_after=_seconds(error), platform=PLATFORM, operation=operation)
+        return Unavailable(message, retry_after=answer.retry_after, platform=PLATFORM, operation=operation)
     return ProtocolError(
         f"{message} ({code or status})",
         platform=PLATFORM,
@@ -144,10 +155,6 @@ def _said(error: DatabricksError, answer: Answer) -> str:
         return f"the server answers HTTP {answer.status} without a word that can be read"
     text = re.split(r"\. Config: ", str(error), maxsplit=1)[0]
     return text if len(text) <= 500 else f"{text[:500]}…"
-
-
-def _seconds(error: DatabricksError) -> float | None:
-    return None if error.retry_after_secs is None else float(error.retry_after_secs)
 
 
 def _short(error: BaseException) -> str:

@@ -14,12 +14,13 @@ import requests
 from databricks.sdk.clock import Clock
 from databricks.sdk.core import ApiClient, Config
 from databricks.sdk.errors.base import DatabricksError
-from requests.adapters import HTTPAdapter
 
 from governance.errors import AuthenticationError, GovernanceError, ProtocolError, Terminal, Unavailable
 from resources.calls import Caller, CallPolicy, Meter
 from resources.databricks.client_auth import MachineToken, PersonalToken
 from resources.databricks.client_errors import PLATFORM, Answer, classify, is_stale_token
+from resources.http_bounded import BoundedAdapter
+from resources.http_errors import retry_after
 
 Json = dict[str, Any]
 
@@ -56,18 +57,6 @@ class OneTry(Clock):
     def sleep(self, seconds: float) -> None:
         """Takes no time, and passes a day."""
         self._slept.seconds = getattr(self._slept, "seconds", 0.0) + 86_400.0
-
-
-class Trusting(HTTPAdapter):
-    """Trusts one file of authorities; a session's own setting would yield to REQUESTS_CA_BUNDLE."""
-
-    def __init__(self, authorities: str) -> None:
-        super().__init__(pool_connections=20, pool_maxsize=20, pool_block=True)
-        self._authorities = authorities
-
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        """One request."""
-        return super().send(request, *args, **{**kwargs, "verify": self._authorities})
 
 
 class IsolatedConfig(Config):
@@ -222,7 +211,8 @@ class Workspace:
         return last if isinstance(last, Answer) else Answer()
 
     def _remember(self, response: requests.Response, *_: Any, **__: Any) -> None:
-        self._answer.last = Answer(response.status_code, response.headers.get("content-type", ""))
+        headers = response.headers
+        self._answer.last = Answer(response.status_code, headers.get("content-type", ""), retry_after(headers))
 
     def _opened(self) -> ApiClient:
         # the SDK looks its fields up once, in the class that is asked first: in ours it would find none
@@ -240,8 +230,9 @@ class Workspace:
         inner._http_timeout_seconds = (self._policy.connect_timeout, self._policy.read_timeout)
         self._http: requests.Session = inner._session
         self._http.hooks["response"].append(self._remember)
-        if self.connection.ca_bundle is not None:
-            self._http.mount("https://", Trusting(self.connection.ca_bundle))
+        pool = {"pool_connections": 20, "pool_maxsize": 20, "pool_block": True}
+        for scheme in ("https://", "http://"):
+            self._http.mount(scheme, BoundedAdapter(self._policy, self.connection.ca_bundle, **pool))
         return api
 
     def _nonsense(self, path: str, message: str) -> ProtocolError:

@@ -17,9 +17,12 @@ from governance.errors import (
     TlsError,
     Unavailable,
 )
-from resources.http_errors import SHOWN, Redaction, refusal
+from resources.http_bounded import TooLong
+from resources.http_errors import SHOWN, Damaged, Oversized, Redaction, refusal
 
 PLATFORM = "purview"
+
+PROXY = "check account and endpoint; a proxy or sign-in page may answer in Purview's place"
 
 _AADSTS = re.compile(r"AADSTS(\d+)")
 _REMEDIES = {
@@ -53,13 +56,14 @@ class Classifier:
         if isinstance(error, az.ServiceRequestError):
             remedy = "check account, endpoint and authority, and the network between here and there"
             return _made(Unavailable, f"the service could not be reached: {told}", operation, remedy)
-        if isinstance(error, az.DecodeError) and not isinstance(error, az.IncompleteReadError):
-            remedy = "check account and endpoint; a proxy or sign-in page may answer in Purview's place"
-            return _made(ProtocolError, f"the answer is not what it says it is: {told}", operation, remedy)
+        if any(isinstance(e, TooLong) for e in _chain(error)):
+            return _made(Oversized, told, operation, "exclude what is so large")
+        if isinstance(error, az.DecodeError):
+            return _made(Damaged, f"the answer is not what it says it is: {told}", operation, PROXY)
         response: Any = getattr(error, "response", None)
         if response is not None and response.status_code >= 300:
             return refused(response.status_code, response.headers, self.redacted(said(response.text())), operation)
-        return _made(Unavailable, f"the answer was cut short or garbled: {told}", operation, "look at the proxy")
+        return _made(Damaged, f"the answer was cut short or garbled: {told}", operation, PROXY)
 
     def _unauthenticated(self, error: az.ClientAuthenticationError, told: str, operation: str) -> GovernanceError:
         """Entra ID's refusals; azure-identity also puts failures of the network into this class."""

@@ -7,17 +7,20 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from azure.core.exceptions import ServiceResponseTimeoutError
+import requests
+from azure.core.exceptions import AzureError
 from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import HTTPPolicy, RetryPolicy
+from azure.core.pipeline.transport import RequestsTransport
 from azure.core.rest import HttpRequest
 from azure.identity import ClientSecretCredential, DefaultAzureCredential, ManagedIdentityCredential
 from azure.purview.datamap import DataMapClient
 
-from governance.errors import ConfigurationError, DeadlineExceeded, ProtocolError
+from governance.errors import ConfigurationError, DeadlineExceeded, GovernanceError
 from resources.calls import Caller, CallPolicy, Meter
-from resources.http_errors import Oversized, Redaction
-from resources.purview.client_errors import PLATFORM, Classifier, refused, said
+from resources.http_bounded import BoundedAdapter
+from resources.http_errors import Damaged, Oversized, Redaction
+from resources.purview.client_errors import PLATFORM, PROXY, Classifier, refused, said
 
 ACCOUNT_VERSION = "2019-11-01-preview"
 DATAMAP_VERSION = "2023-09-01"
@@ -63,14 +66,15 @@ class Session:
         }
         self.redacted = Redaction([connection.client_secret] if connection.client_secret else [])
         self._bearer = Bearer(lambda: open_credential(connection, self._transport), connection.scope)
-        self._call = Caller(PLATFORM, Classifier(self.redacted), policy, meter)
+        self._classify = Classifier(self.redacted)
+        self._call = Caller(PLATFORM, self._classify, policy, meter)
         self._client = DataMapClient(
             connection.endpoint,
             # with a policy of our own the SDK never asks this for a token, but it must not be None
             cast(Any, self._bearer),
             authentication_policy=self._bearer,
             retry_policy=RetryPolicy.no_retries(),
-            **self._transport,
+            transport=RequestsTransport(session=_session(policy), **self._transport),
         )
 
     def sign_in(self) -> None:
@@ -110,23 +114,40 @@ class Session:
         return self._call(operation, lambda: self._once(operation, request, divisible=divisible))
 
     def _once(self, operation: str, request: HttpRequest, *, divisible: bool) -> Json:
-        where: dict[str, Any] = {"platform": PLATFORM, "operation": operation}
         try:
-            response = self._client.send_request(request)
-        except ServiceResponseTimeoutError as error:
-            if divisible:
-                raise Oversized(f"no answer in time: {error.message}", **where) from error
-            raise
+            return self._answer(operation, request)
+        except AzureError as raised:
+            error = self._classify(raised, operation)
+            if not divisible or not isinstance(error, _SMALLER):
+                raise
+            raise Oversized(error.message, platform=PLATFORM, operation=operation) from raised
+        except _SMALLER as error:
+            if not divisible:
+                raise
+            raise Oversized(error.message, platform=PLATFORM, operation=operation) from error
+
+    def _answer(self, operation: str, request: HttpRequest) -> Json:
+        response = self._client.send_request(request)
         if response.status_code >= 300:
-            refusal = refused(response.status_code, response.headers, self.redacted(said(response.text())), operation)
-            if divisible and isinstance(refusal, DeadlineExceeded):
-                raise Oversized(refusal.message, **where)
-            raise refusal
+            raise refused(response.status_code, response.headers, self.redacted(said(response.text())), operation)
         try:
             return response.json()
-        except ValueError as error:
-            remedy = "check account and endpoint; a proxy or sign-in page may answer in Purview's place"
-            raise ProtocolError("the answer is no JSON", remedy=remedy, **where) from error
+        except (ValueError, RecursionError) as error:
+            raise Damaged(
+                f"the answer is no JSON: {error}", platform=PLATFORM, operation=operation, remedy=PROXY
+            ) from error
+
+
+_SMALLER: tuple[type[GovernanceError], ...] = (DeadlineExceeded, Damaged)
+"""Errors that a smaller question may avoid."""
+
+
+def _session(policy: CallPolicy) -> requests.Session:
+    """Whose answers are bounded; it keeps no cookies, as the SDK's own does not."""
+    session = requests.Session()
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, BoundedAdapter(policy, pool_connections=4, pool_maxsize=16))
+    return session
 
 
 class Bearer(HTTPPolicy[Any, Any]):

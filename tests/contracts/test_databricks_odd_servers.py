@@ -21,6 +21,7 @@ from governance.errors import ProtocolError, TlsError, Unavailable
 from governance.filters import NameFilter
 from governance.listing import Page, Presence, Scope, Status
 from resources.databricks.resource import DatabricksResource
+from resources.http_errors import Damaged
 from resources.source import Reader
 from sandbox.databricks.access import READER_CLIENT_ID, READER_CLIENT_SECRET, READER_TOKEN
 from sandbox.databricks.face import Face
@@ -126,7 +127,6 @@ def test_many_empty_pages_are_read_to_the_end(scripted: Callable[[Script], str])
 @pytest.mark.parametrize(
     ("reply", "said"),
     [
-        ((200, "text/html", b"<html>Sign in</html>"), "not JSON"),
         ((200, "application/json", b"[1, 2]"), "no JSON object"),
         ((200, "application/json", b'{"tables": {"a": 1}}'), "no list"),
         ((200, "application/json", b'{"message": "welcome"}'), "no list"),
@@ -138,6 +138,13 @@ def test_answers_that_no_correct_server_gives(
 ) -> None:
     with pytest.raises(ProtocolError, match=said) as raised:
         read(reader(scripted(lambda path, query: reply)))
+    assert raised.value.remedy
+
+
+def test_a_page_in_html_may_be_a_bad_moment(scripted: Callable[[Script], str]) -> None:
+    url = scripted(lambda path, query: (200, "text/html", b"<html>Sign in</html>"))
+    with pytest.raises(Damaged, match="not JSON") as raised:
+        read(reader(url, attempts=2))
     assert raised.value.remedy
 
 

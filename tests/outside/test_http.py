@@ -152,7 +152,11 @@ def test_a_good_answer_is_read(server: tuple[str, type[Handler]]) -> None:
 def test_an_answer_that_is_too_long_is_not_held(server: tuple[str, type[Handler]]) -> None:
     bomb = gzip.compress(b" " * 50_000_000)
     with pytest.raises(Oversized, match="more than 1000 bytes"):
-        get(server, lambda h: h.say(200, {**JSON, "Content-Encoding": "gzip"}, bomb), longest_answer=1000)
+        get(
+            server,
+            lambda h: h.say(200, {**JSON, "Content-Encoding": "gzip"}, bomb),
+            policy=CallPolicy(longest_answer=1000),
+        )
 
 
 def test_a_silent_server_and_a_dripping_one_end_in_time(server: tuple[str, type[Handler]]) -> None:

@@ -1,0 +1,73 @@
+"""How many calls a second a source takes, learned from its throttling: down by half at once, up again little by little.
+
+Additive increase and multiplicative decrease, as a network's senders share a line. Until the source first throttles
+there is no bound.
+"""
+
+import threading
+
+_CUT = 0.5
+_GAIN = 0.1
+"""Share of the rate at the last cut that is won back each second."""
+_SETTLE = 0.25
+"""Seconds in which further refusals belong to the same burst and cut no more."""
+_WINDOW = 2.0
+"""Seconds over which the actual rate is measured."""
+_SHORTEST = 0.05
+
+
+class Pace:
+    """The rate of one source. Safe to use from several threads; times are of one steady clock, in seconds.
+
+    Args:
+        lowest: calls a second that are always allowed.
+    """
+
+    def __init__(self, lowest: float = 0.2) -> None:
+        self.lowest = lowest
+        self.rate: float | None = None
+        self._cut_rate = 0.0
+        self._cut_at = float("-inf")
+        self._next = float("-inf")
+        self._since: float | None = None
+        self._count = 0
+        self._lock = threading.Lock()
+
+    def slot(self, now: float) -> float:
+        """Takes the next free place for a call; seconds until it."""
+        with self._lock:
+            at = max(now, self._next)
+            if self.rate is not None:
+                self._next = at + 1.0 / self.rate
+            self._counted(at)
+            return at - now
+
+    def answered(self, now: float) -> None:
+        """A call went well."""
+        with self._lock:
+            if self.rate is not None:
+                self.rate += self._cut_rate * _GAIN / self.rate
+
+    def throttled(self, now: float, hold: float = 0.0) -> None:
+        """A call was refused for there being too many.
+
+        Args:
+            now: the time.
+            hold: seconds in which no other call is to be made, where the source said so.
+        """
+        with self._lock:
+            if now - self._cut_at >= _SETTLE:
+                measured = self._measured(now)
+                self.rate = max(self.lowest, _CUT * min(measured, self.rate or measured))
+                self._cut_rate, self._cut_at = self.rate, now
+            self._next = max(self._next, now + hold)
+
+    def _counted(self, at: float) -> None:
+        if self._since is None or at - self._since > _WINDOW:
+            self._since, self._count = at, 0
+        self._count += 1
+
+    def _measured(self, now: float) -> float:
+        """Calls a second, lately."""
+        since = now if self._since is None else self._since
+        return max(self._count, 1) / max(now - since, _SHORTEST)
