@@ -2,13 +2,12 @@
 
 from governance.lineage.closure import Path, through
 from governance.lineage.context import Table
-from governance.lineage.edges import CODES, Edge, SqlLineage, Unresolved
+from governance.lineage.edges import CODES, SqlLineage, Unresolved
 from governance.lineage.sql import view_lineage
 from governance.lineage.text import Limits, PrestoView, presto_view
 
 __all__ = [
     "CODES",
-    "Edge",
     "Limits",
     "Path",
     "PrestoView",

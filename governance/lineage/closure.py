@@ -2,12 +2,14 @@
 
 from collections import deque
 from collections.abc import Iterable
+from typing import Literal
 
 import msgspec
 
-from governance.lineage.edges import Edge, Transformation
+from governance.model import LineageEdge
 
 Place = tuple[str, str]
+Kind = Literal["direct", "indirect"]
 
 
 class Path(msgspec.Struct, frozen=True):
@@ -17,11 +19,11 @@ class Path(msgspec.Struct, frozen=True):
     upstream_path: str
     downstream: str
     downstream_path: str
-    transformation: Transformation
-    edges: tuple[Edge, ...]
+    transformation: Kind
+    edges: tuple[LineageEdge, ...]
 
 
-def through(edges: Iterable[Edge], target: str, path: str | None = None) -> tuple[Path, ...]:
+def through(edges: Iterable[LineageEdge], target: str, path: str | None = None) -> tuple[Path, ...]:
     """Everything that reaches `target`, over any number of steps; cycles do no harm.
 
     Args:
@@ -29,11 +31,10 @@ def through(edges: Iterable[Edge], target: str, path: str | None = None) -> tupl
         target: a qualified name.
         path: one column of it, or `""` for the dataset itself; None for the dataset and each of its columns.
 
-    A pair is `direct` where a way of direct edges only connects it, else `indirect`. An indirect edge into a dataset
-    as a whole goes on from it to whatever reads that dataset, indirectly: what decides the rows of a view decides those
-    of the views above it.
+    A pair is `direct` where a way of direct edges only connects it, else `indirect`. What decides the rows of a view
+    further up (an edge into its empty path) shows under the empty path of `target`, not under each of its columns.
     """
-    into: dict[Place, list[Edge]] = {}
+    into: dict[Place, list[LineageEdge]] = {}
     for edge in edges:
         into.setdefault((edge.downstream, edge.downstream_path), []).append(edge)
     starts = [p for p in into if p[0] == target and (path is None or p[1] == path)]
@@ -41,21 +42,21 @@ def through(edges: Iterable[Edge], target: str, path: str | None = None) -> tupl
     return tuple(sorted(found, key=lambda p: (p.downstream_path, p.upstream, p.upstream_path)))
 
 
-def _ways(start: Place, into: dict[Place, list[Edge]]) -> list[Path]:
+def _ways(start: Place, into: dict[Place, list[LineageEdge]]) -> list[Path]:
     """Breadth first, direct edges alone, then all: each place once, by a shortest way of its kind."""
     direct = _reached(start, into, direct_only=True)
     every = _reached(start, into, direct_only=False)
     out: list[Path] = []
     for place in every:
-        kind: Transformation = "direct" if place in direct else "indirect"
+        kind: Kind = "direct" if place in direct else "indirect"
         way = _way(place, start, direct if place in direct else every)
         out.append(Path(place[0], place[1], start[0], start[1], kind, way))
     return out
 
 
-def _reached(start: Place, into: dict[Place, list[Edge]], *, direct_only: bool) -> dict[Place, Edge]:
+def _reached(start: Place, into: dict[Place, list[LineageEdge]], *, direct_only: bool) -> dict[Place, LineageEdge]:
     """Each place that reaches `start`, with the first edge on its way there."""
-    seen: dict[Place, Edge] = {}
+    seen: dict[Place, LineageEdge] = {}
     todo = deque([start])
     visited = {start}
     while todo:
@@ -72,8 +73,8 @@ def _reached(start: Place, into: dict[Place, list[Edge]], *, direct_only: bool) 
     return seen
 
 
-def _way(place: Place, start: Place, first: dict[Place, Edge]) -> tuple[Edge, ...]:
-    way: list[Edge] = []
+def _way(place: Place, start: Place, first: dict[Place, LineageEdge]) -> tuple[LineageEdge, ...]:
+    way: list[LineageEdge] = []
     while place != start:
         edge = first[place]
         way.append(edge)

@@ -1,30 +1,15 @@
-"""What lineage from text comes back with: edges, and what could not be followed."""
+"""What lineage from text comes back with: edges, and what could not be followed.
 
-from typing import Literal
+As OpenLineage tells them apart, an edge is `direct` where a value (or, between datasets, a row) of the upstream may
+reach the downstream, and `indirect` where it only decides which rows or which value come out: filters, join conditions,
+grouping, order, windows, conditions of CASE. Both paths empty is the edge between two datasets. What decides rows has an
+edge from its column to the empty path: it acts on every row. A place that both feeds and decides a column has the
+direct edge only. COUNT(*) and constants have no column upstream. Indirect edges from a dataset to itself are left out.
+"""
 
 import msgspec
 
-Transformation = Literal["direct", "indirect"]
-
-
-class Edge(msgspec.Struct, frozen=True):
-    """One fact of lineage, as OpenLineage tells them apart.
-
-    `direct`: a value (or, at dataset level, a row) of `upstream` may reach `downstream`. `indirect`: it only decides
-    which rows or which value come out: filters, join conditions, grouping, order, windows, conditions of CASE.
-    An empty path is the dataset as a whole: both empty is the edge between two datasets; a filter's column has an edge
-    to the empty path, since it acts on every row.
-    Names are the platform's own, paths are those of `Column.path`.
-    """
-
-    upstream: str
-    upstream_path: str
-    downstream: str
-    downstream_path: str
-    process: str
-    process_kind: str
-    origin: str = "view_text"
-    transformation: Transformation = "direct"
+from governance.model import LineageEdge
 
 
 class Unresolved(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -65,5 +50,5 @@ CODES = {
 class SqlLineage(msgspec.Struct, frozen=True):
     """The lineage of one text: edges in a stable order, without repetition."""
 
-    edges: tuple[Edge, ...] = ()
+    edges: tuple[LineageEdge, ...] = ()
     unresolved: tuple[Unresolved, ...] = ()

@@ -30,7 +30,7 @@ class Sources:
         start = select.args.get("from_")
         if start is not None:
             self.item(start.this, scope, into)
-        self._joined(select, scope, into)
+        self.joined(select, scope, into)
 
     def item(self, node: exp.Expr, scope: Scope, into: Relation, *, rows: bool = True) -> None:
         """Adds one item of FROM with the joins that hang on it."""
@@ -38,7 +38,7 @@ class Sources:
         while isinstance(node, exp.Final | exp.Stream) or (isinstance(node, exp.Subquery) and _is_wrapper(node)):
             if isinstance(node, exp.Subquery) and node.args.get("joins"):
                 self.item(node.this, scope, into, rows=rows)
-                self._joined(node, scope, into)
+                self.joined(node, scope, into)
                 return
             node = node.this
         relation, names = self._source(node, scope)
@@ -53,7 +53,7 @@ class Sources:
         into.read(relation.reads, rows=rows)
         scope.add(Source(names, relation))
         if not isinstance(node, exp.Lateral | exp.Unnest):
-            self._joined(node, scope, into)
+            self.joined(node, scope, into)
 
     def _key(self, identifier: exp.Expr) -> str:
         naming = self._context.naming
@@ -144,7 +144,8 @@ class Sources:
         named = Relation(o.named(f"column{n}", f"column{n}") for n, o in enumerate(made, 1))
         return named.renamed(alias.columns if isinstance(alias, exp.TableAlias) else [], self._context.naming)
 
-    def _joined(self, node: exp.Expr, scope: Scope, into: Relation) -> None:
+    def joined(self, node: exp.Expr, scope: Scope, into: Relation) -> None:
+        """Adds what hangs on an item of FROM: its joins and lateral views."""
         for join in node.args.get("joins") or []:
             self._join(join, scope, into)
         for lateral in node.args.get("laterals") or []:

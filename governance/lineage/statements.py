@@ -200,7 +200,7 @@ class Statements:
         else:
             written, target = self._writing(name, ctes)
             scope.sources[:0] = written.sources
-            self._queries.sources._joined(name, scope, made)
+            self._queries.sources.joined(name, scope, made)
         self._assign(node.expressions, scope, target)
         if node.args.get("where") is not None:
             made.filters |= self._queries.values.places(node.args["where"], scope)

@@ -1,13 +1,14 @@
 """Edges from what a statement writes: a relation into the columns of a target."""
 
 from collections.abc import Iterable
+from typing import Literal
 
 import msgspec
 
 from governance.lineage.context import Context
-from governance.lineage.edges import Edge, Transformation
 from governance.lineage.paths import Base, Ref
 from governance.lineage.relation import Output, Relation
+from governance.model import LineageEdge
 from governance.types import path_part
 
 
@@ -24,7 +25,7 @@ class Writer:
 
     def __init__(self, context: Context, process: Process, *, indirect: bool) -> None:
         self.context = context
-        self.edges: dict[tuple[str, str, str, str], Edge] = {}
+        self.edges: dict[tuple[str, str, str, str], LineageEdge] = {}
         self._process = process
         self._indirect = indirect
 
@@ -53,18 +54,27 @@ class Writer:
         for ref in filters:
             self._add(ref.base.name, ref.path, target.name, "", "indirect")
 
-    def sorted(self) -> tuple[Edge, ...]:
+    def sorted(self) -> tuple[LineageEdge, ...]:
         """The edges in the order of their names and paths."""
         return tuple(self.edges[key] for key in sorted(self.edges))
 
-    def _add(self, up: str, up_path: str, down: str, down_path: str, how: Transformation) -> None:
+    def _add(self, up: str, up_path: str, down: str, down_path: str, how: Literal["direct", "indirect"]) -> None:
         if how == "indirect" and (not self._indirect or up == down):
             return
         key = (down, down_path, up, up_path)
         if key not in self.edges or how == "direct":
             process = self._process
             name = process.name or down
-            self.edges[key] = Edge(up, up_path, down, down_path, name, process.kind, process.origin, how)
+            self.edges[key] = LineageEdge(
+                up,
+                down,
+                up_path,
+                down_path,
+                process=name,
+                process_kind=process.kind,
+                transformation=how,
+                origin=process.origin,
+            )
 
 
 def target_columns(
