@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: run stop test lint bench oracle clean
+.PHONY: run stop test lint bench clean
 
 $(STAMP): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo 'Python 3.11 or 3.12 is needed: install it, or name it with make PYTHON=…' >&2; exit 1; }
@@ -35,11 +35,6 @@ bench: $(STAMP)
 	@$(BIN)/uv pip install -q -p $(BIN)/python -c constraints.txt -e '.[bench]'
 	$(BIN)/python -m bench.report $(if $(TABLES),--tables $(TABLES)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
 	  $(if $(PARTS),--parts $(PARTS))
-
-# what DataHub reads from the sandbox, looked up in the inventory
-oracle: $(STAMP)
-	@$(BIN)/python -m bench.peers.install datahub
-	GOVERNANCE_TEST_DATAHUB=.bench/datahub $(BIN)/python -m pytest tests/oracle -q -rA
 
 clean: stop
 	rm -rf .venv .governance .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
