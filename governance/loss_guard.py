@@ -63,7 +63,7 @@ class LossGuard(msgspec.Struct, frozen=True):
             what = f"{lost} of {known} known facts of {part} ({lost / known:.0%}) are no longer there"
         if not what:
             return None
-        command = f"governance sync {source} --facet {facet} --accept-loss"
+        command = f"governance facets {source} --facet {facet} --accept-loss"
         code = "empty_listing" if listed == 0 else "sudden_loss"
         return Reason(
             code, f"{what}; nothing was closed", "loss_guard", f"check the source; if the loss is real: {command}"

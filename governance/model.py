@@ -206,5 +206,8 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
     origin: str = ""
 
 
+Facet = Literal["access", "lineage", "usage"]
+"""What is known of a source beside its metadata."""
+
 Fact = Grant | Membership | Policy | LineageEdge | Usage
 """What the facets access, lineage and usage consist of."""

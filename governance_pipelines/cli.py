@@ -86,6 +86,64 @@ def sync(
 
 
 @app.command()
+def facets(
+    sources: Annotated[list[str] | None, typer.Argument(metavar="[SOURCE]…", help="Default: all.")] = None,
+    facet: Annotated[
+        list[str] | None, typer.Option(help="access, lineage or usage; may be repeated. Default: all.")
+    ] = None,
+    first: Annotated[
+        str | None, typer.Option("--from", help="First day of usage, YYYY-MM-DD. Default: yesterday.")
+    ] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last day of usage.")] = None,
+    accept_loss: Annotated[
+        bool, typer.Option("--accept-loss", help="Close what is gone, even past the loss guard.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Read access, lineage and usage in this process. Exit status as of sync."""
+    from governance_pipelines.commands.facets import run
+
+    raise typer.Exit(run(sources or [], facet or [], (first, last), accept_loss, as_json))
+
+
+@app.command()
+def readers(
+    name: Annotated[str, typer.Argument(help="Qualified name of a dataset, or SOURCE:NAME.")],
+    column: Annotated[str, typer.Option(help="Path of one column.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Show who can read a dataset or column, by which way, and what masks it."""
+    from governance_pipelines.commands.facts import run_readers
+
+    raise typer.Exit(run_readers(name, column, as_json))
+
+
+@app.command()
+def lineage(
+    name: Annotated[str, typer.Argument(help="Qualified name of a dataset, or SOURCE:NAME.")],
+    column: Annotated[str, typer.Option(help="Path of one column.")] = "",
+    down: Annotated[bool, typer.Option("--down", help="What it feeds, rather than what feeds it.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show what feeds a dataset or column, across sources, to the very ends."""
+    from governance_pipelines.commands.facts import run_lineage
+
+    raise typer.Exit(run_lineage(name, column, down, as_json))
+
+
+@app.command()
+def usage(
+    name: Annotated[str, typer.Argument(help="Qualified name of a dataset, or SOURCE:NAME.")],
+    since: Annotated[str | None, typer.Option(help="2026-11-03, 30d, tuesday …; default 30 days.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show who used a dataset, and how often."""
+    from governance_pipelines.commands.facts import run_usage
+
+    raise typer.Exit(run_usage(name, since, as_json))
+
+
+@app.command()
 def doctor(as_json: Json = False) -> None:
     """Check settings, database and every source; name the exact grant that is missing. Changes nothing."""
     from governance_pipelines.commands.doctor import run

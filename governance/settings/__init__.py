@@ -10,6 +10,7 @@ from governance.settings.database import DatabaseSettings
 from governance.settings.logging import LoggingSettings
 from governance.settings.notifications import NotificationSettings
 from governance.settings.sync import SyncSettings
+from governance.settings.usage import UsageSettings
 from governance.settings.web import WebSettings
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "NotificationSettings",
     "Settings",
     "SyncSettings",
+    "UsageSettings",
     "WebSettings",
 ]
 
@@ -29,6 +31,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     sync: SyncSettings = Field(default_factory=SyncSettings)
+    usage: UsageSettings = Field(default_factory=UsageSettings)
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
     dagster: DagsterSettings = Field(default_factory=DagsterSettings)
     notifications: NotificationSettings = Field(default_factory=NotificationSettings)

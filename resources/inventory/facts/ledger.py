@@ -8,11 +8,11 @@ import msgspec
 import psycopg
 
 from governance.listing import Reason, Scope, Status
+from governance.model import Facet
 from governance.text import clean
 from resources.inventory import audit
 from resources.inventory.bulk import json_text
 from resources.inventory.facts.outcomes import FacetSummary, PartOutcome
-from resources.inventory.facts.tables import Facet
 from resources.inventory.facts.write import PartPlace
 from resources.inventory.ledger import source_number
 from resources.inventory.outcomes import SourceBusy, SourceIdentity, SyncMode

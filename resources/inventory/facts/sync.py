@@ -15,10 +15,10 @@ import psycopg
 from governance.errors import GovernanceError
 from governance.listing import FactPage, Reason, Scope, ScopeListing, Status
 from governance.loss_guard import LossGuard
+from governance.model import Facet
 from resources.inventory.database import Inventory
 from resources.inventory.facts import ledger
 from resources.inventory.facts.outcomes import COUNTS, FacetSummary, PartOutcome
-from resources.inventory.facts.tables import Facet
 from resources.inventory.facts.write import PartPlace, PartWrite
 from resources.inventory.outcomes import SourceIdentity, SyncMode
 

@@ -2,16 +2,14 @@
 
 from datetime import datetime
 from hashlib import blake2b
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 from psycopg.types.json import Jsonb
 
 from governance.errors import RecordError
-from governance.model import Fact, Grant, LineageEdge, Membership, Policy, Usage
+from governance.model import Facet, Fact, Grant, LineageEdge, Membership, Policy, Usage
 from governance.text import clean
-
-Facet = Literal["access", "lineage", "usage"]
 
 
 class FactTable(msgspec.Struct, frozen=True):
@@ -44,7 +42,7 @@ TABLES = {
 }
 """By the fact's class."""
 
-FACET_TABLES: dict[str, tuple[FactTable, ...]] = {
+FACET_TABLES: dict[Facet, tuple[FactTable, ...]] = {
     "access": (TABLES[Grant], TABLES[Membership], TABLES[Policy]),
     "lineage": (TABLES[LineageEdge],),
     "usage": (TABLES[Usage],),

@@ -15,10 +15,10 @@ from psycopg import sql
 from governance.errors import GovernanceError, ProtocolError, RecordError
 from governance.listing import FactPage, Quarantined, Reason, Status
 from governance.loss_guard import LossGuard
-from governance.model import Fact
+from governance.model import Facet, Fact
 from resources.inventory import quarantine
 from resources.inventory.facts.outcomes import COUNTS
-from resources.inventory.facts.tables import FACET_TABLES, TABLES, Facet, FactTable, row
+from resources.inventory.facts.tables import FACET_TABLES, TABLES, FactTable, row
 
 BATCH = 2000
 REFUSED_BATCH = 100
