@@ -2,8 +2,8 @@
 
 As OpenLineage tells them apart, an edge is `direct` where a value (or, between datasets, a row) of the upstream may
 reach the downstream, and `indirect` where it only decides which rows or which value come out: filters, join conditions,
-grouping, order, windows, conditions of CASE. Both paths empty is the edge between two datasets. What decides rows has an
-edge from its column to the empty path: it acts on every row. A place that both feeds and decides a column has the
+grouping, order, windows, conditions of CASE. Both paths empty is the edge between two datasets. What decides rows has
+an edge from its column to the empty path: it acts on every row. A place that both feeds and decides a column has the
 direct edge only. COUNT(*) and constants have no column upstream. Indirect edges from a dataset to itself are left out.
 """
 
