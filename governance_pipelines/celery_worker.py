@@ -4,6 +4,7 @@ It needs the environment that the code location has, and opens the inventory and
 this module but Celery.
 """
 
+import importlib
 import signal
 import time
 from typing import Any
@@ -15,10 +16,9 @@ from celery.worker import state
 from dagster_celery.make_app import make_app
 from dagster_celery.tasks import create_task
 
-# in the parent once, so that the process of each step need not import it again
-import governance_pipelines.deployment  # noqa: F401
 from governance.errors import ConfigurationError
 from governance_pipelines.bindings import BROKER_URL, Installation, installation
+from governance_pipelines.deployment import deployment
 from governance_pipelines.execution import celery_options
 from governance_pipelines.logs import configure_logging
 
@@ -76,7 +76,8 @@ def worker_app(here: Installation) -> Celery:
     """The Celery application that executes Dagster's steps.
 
     Raises:
-        ConfigurationError: no broker is set.
+        ConfigurationError: no broker is set, or there is no estate.
+        EstateError: what is wrong in it.
     """
     dagster = here.settings.dagster
     if dagster.broker_url is None:
@@ -90,7 +91,16 @@ def worker_app(here: Installation) -> Celery:
     # a result is the list of a step's events: too long for a line of the log
     create_task(made, resultrepr_maxsize=80)
     made.steps["consumer"].add(Upkeep)
+    _import_all(here)
     return made
+
+
+def _import_all(here: Installation) -> None:
+    """What a step needs, in the parent once: each step's process is a copy of it and need not import anything."""
+    importlib.import_module("dagster_postgres")
+    for source in here.estate().sources:
+        importlib.import_module(f"resources.{source.platform}.client")
+    deployment(here)
 
 
 app = worker_app(installation())
