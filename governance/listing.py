@@ -85,7 +85,8 @@ class Page(msgspec.Struct, frozen=True):
 
     `reasons` make the listing partial. `unread` names facets of these datasets that could not be read, such as `tags`:
     that they are empty here says nothing, and what is known of them stays. `notes` are facts about the reading that
-    make nothing partial, such as `{"tags_lag": "up to 120 min"}`; they are recorded with the scope.
+    make nothing partial, such as `{"tags_lag": "up to 120 min"}`; they are recorded with the scope. `token` is the
+    scope's change token, on the last page of a reader whose listing tells it.
     """
 
     datasets: tuple[Dataset, ...] = ()
@@ -94,6 +95,7 @@ class Page(msgspec.Struct, frozen=True):
     reasons: tuple[Reason, ...] = ()
     notes: dict[str, str] = {}
     unread: tuple[str, ...] = ()
+    token: str = ""
 
 
 class FactPage(msgspec.Struct, frozen=True):

@@ -22,6 +22,10 @@ class Reader(ABC):
 
     meter: Meter
 
+    listing_tells_token: ClassVar[bool] = False
+    """Whether a token costs about as much as a listing, which puts it on its last page: then it is asked for only where
+    one is stored to compare it with."""
+
     @abstractmethod
     def probe(self) -> Iterator[Probe]:
         """What `governance doctor` shows: reachable, authenticated, each privilege with the grant to ask for.
@@ -46,11 +50,20 @@ class Reader(ABC):
         """Asks directly for a scope that the listing no longer shows. ABSENT only on positive evidence."""
 
     @abstractmethod
-    def change_tokens(self, scopes: Sequence[Scope]) -> Iterator[tuple[str, str]]:
+    def change_tokens(self, scopes: Sequence[Scope], *, whole: bool = False) -> Iterator[tuple[str, str]]:
         """Pairs of scope name and an opaque token that moves when the scope's metadata may have changed.
 
-        The cheapest way the platform has; a scope for which there is none is left out. Used by the change sensor.
+        The cheapest way the platform has; a scope for which there is none is left out. Used by the change sensor, and
+        by a sync to pass over what did not change.
+
+        Args:
+            scopes: whose tokens; those of one token group, or any.
+            whole: for a sync: also what costs more to ask, such as tags, as long as a listing costs several times that.
         """
+
+    def token_groups(self, scopes: Sequence[Scope]) -> Sequence[Sequence[Scope]]:
+        """The scopes in groups whose tokens are asked for together; the groups are asked in parallel."""
+        return [[scope] for scope in scopes]
 
     def close(self) -> None:
         """Gives back sockets and sessions."""

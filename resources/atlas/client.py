@@ -4,10 +4,12 @@ The SDK's models drop every field they do not know, and its errors keep neither 
 made through `call_api` with the answer's plain JSON, over a session that raises by status before the SDK looks.
 """
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+import msgspec
 from apache_atlas.client.base_client import AtlasClient
 from apache_atlas.client.discovery import DiscoveryClient
 from apache_atlas.client.entity import EntityClient
@@ -139,6 +141,15 @@ class Atlas:
         )
         newest = [(h.get("attributes") or _NONE).get(_MODIFIED) for h in answer.get("entities") or ()]
         return f"{answer.get('approximateCount', 0)}:{newest[0] if newest else 0}"
+
+    def header_digest(self, type_name: str) -> str:
+        """A digest of the headers of a type's entities: names, classifications, labels, terms."""
+        total = 0
+        for headers in self.headers(type_name):
+            for header in headers:
+                text = msgspec.json.encode(header, order="deterministic")
+                total += int.from_bytes(hashlib.blake2b(text, digest_size=16).digest(), "little")
+        return f"{total % 2**128:032x}"
 
     # --- entities ---
 

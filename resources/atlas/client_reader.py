@@ -55,10 +55,12 @@ class AtlasReader(Reader):
         """Whether the type is still defined."""
         return Presence.PRESENT if self.atlas.has_type(scope.name) else Presence.ABSENT
 
-    def change_tokens(self, scopes: Sequence[Scope]) -> Iterator[tuple[str, str]]:
+    def change_tokens(self, scopes: Sequence[Scope], *, whole: bool = False) -> Iterator[tuple[str, str]]:
         """Count and newest change of each type and of its columns' types: one search each.
 
-        Atlas moves no time when only labels, terms or business metadata change; those show with the next full sync.
+        Atlas moves no time when only labels, terms, business metadata or propagated classifications change. A whole
+        token has a digest of the headers of the type's entities too, which show all of them but business metadata, and
+        what only columns have.
         """
         known: dict[str, str] = {}
         for scope in scopes:
@@ -66,7 +68,8 @@ class AtlasReader(Reader):
             for name in types:
                 if name not in known:
                     known[name] = self.atlas.change_token(name)
-            yield scope.name, "|".join(known[name] for name in types)
+            digest = [self.atlas.header_digest(scope.name)] if whole else []
+            yield scope.name, "|".join([*(known[name] for name in types), *digest])
 
     # --- reading ---
 

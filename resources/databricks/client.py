@@ -135,14 +135,15 @@ class DatabricksReader(Reader):
             return Presence.UNKNOWN
         return Presence.PRESENT
 
-    def change_tokens(self, scopes: Sequence[Scope]) -> Iterator[tuple[str, str]]:
+    def change_tokens(self, scopes: Sequence[Scope], *, whole: bool = False) -> Iterator[tuple[str, str]]:
         """Count, newest change and digest of each schema, from listings without columns and properties.
 
-        Moves with every change of an object; not with tags, which Unity Catalog does not count as one.
+        Moves with every change of an object; not with tags, which Unity Catalog does not count as one: a whole token
+        has a digest of them, where SQL tells them.
         """
         for scope in scopes:
             try:
-                yield scope.name, self._token(scope)
+                yield scope.name, self._token(scope) + (self._tags.digest(*_parts(scope)) if whole else "")
             except (NotFound, PermissionDenied) as error:
                 log.info("databricks.no_change_token", scope=scope.name, error=error.code)
 

@@ -1,5 +1,7 @@
 """Where the tags of a scope come from: one SQL statement a schema, or one REST call an object."""
 
+import hashlib
+import threading
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -39,6 +41,8 @@ class TagReader:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._mode = workspace.connection.tags
+        self._lock = threading.Lock()
+        self._digests: dict[str, dict[str, str]] = {}
 
     def of_catalog(self, catalog: str, schemas: list[str]) -> TagBook:
         """Tags of a catalog itself and of its schemas."""
@@ -74,6 +78,35 @@ class TagReader:
             {"catalog": catalog, "schema": schema},
             lambda kind, name: f"{kind}:{name}",
         )
+
+    def digest(self, catalog: str, schema: str) -> str:
+        """A digest of the tags in a schema, from one statement a catalog; empty where SQL does not tell them.
+
+        Raises:
+            GovernanceError: they cannot be read.
+        """
+        if self._mode != "sql":
+            return ""
+        with self._lock:
+            if catalog not in self._digests:
+                self._digests[catalog] = self._digests_of(catalog)
+            return self._digests[catalog].get(schema, "-")
+
+    def _digests_of(self, catalog: str) -> dict[str, str]:
+        here, where = _quoted(catalog), "WHERE catalog_name = :catalog"
+        statement = (
+            "SELECT schema_name, 'relation', table_name, '', tag_name, tag_value "
+            f"FROM {here}.information_schema.table_tags {where} "
+            "UNION ALL SELECT schema_name, 'relation', table_name, column_name, tag_name, tag_value "
+            f"FROM {here}.information_schema.column_tags {where} "
+            "UNION ALL SELECT schema_name, 'volume', volume_name, '', tag_name, tag_value "
+            f"FROM {here}.information_schema.volume_tags {where}"
+        )
+        sums: dict[str, int] = defaultdict(int)
+        for schema, *row in self._workspace.rows(statement, {"catalog": catalog}):
+            text = "\0".join(map(str, row)).encode(errors="surrogatepass")
+            sums[str(schema)] += int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
+        return {schema: f"-{total % 2**64:016x}" for schema, total in sums.items()}
 
     def of_objects(self, namespace: str, records: list[Any]) -> TagBook:
         """Tags of these objects and their columns, one call each; nothing where SQL has told them already."""

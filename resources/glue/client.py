@@ -1,6 +1,5 @@
 """Reads one account's Data Catalog: databases as scopes, tables a hundred at a time."""
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,7 +12,8 @@ from resources.glue.client_errors import Classifier, partition_of
 from resources.glue.client_pages import pages
 from resources.glue.client_session import Connection, config_of, open_clients, open_session
 from resources.glue.client_tags import LakeTags
-from resources.glue.translate import container_of, datasets_of, instant
+from resources.glue.client_tokens import TableDigest, unparsed_tables
+from resources.glue.translate import container_of, datasets_of
 from resources.glue.translate_tags import Values, database_tags, table_tags
 from resources.source import Reader
 
@@ -25,6 +25,8 @@ _DETAIL = ("Description", "LocationUri", "Parameters", "CatalogId", "FederatedDa
 
 class GlueReader(Reader):
     """One account and Region. Clients of boto3 are safe to share between threads; this only shares those."""
+
+    listing_tells_token = True
 
     def __init__(self, connection: Connection, policy: CallPolicy, *, fast: bool = True) -> None:
         self.connection = connection
@@ -72,13 +74,17 @@ class GlueReader(Reader):
         database = container_of(raw, database_tags(above), self._arn("database", raw, scope.name))
         containers: tuple[Container, ...] = (database,)
         told: Reason | None = None
-        for tables in self._tables(scope.name):
+        digest = TableDigest()
+        if self._tags is not None:
+            digest.add_tags(self._tags.summary(scope.name, above))
+        for tables in self._tables(scope.name, digest):
             self.meter.add(pages=1)
             datasets, odd = datasets_of(tables, scope.name, self._table_arn, self._tags_of(scope.name, above))
             denied = self._tags.denied() if self._tags else None
             reasons = (denied,) if denied and denied != told else ()
             told = denied or told
-            yield Page(datasets, containers, odd, reasons, unread=("tags",) if denied else ())
+            unread = ("tags",) if denied else ()
+            yield Page(datasets, containers, odd, reasons, unread=unread, token=digest.final)
             containers = ()
 
     def presence(self, scope: Scope) -> Presence:
@@ -91,27 +97,25 @@ class GlueReader(Reader):
             return Presence.UNKNOWN
         return Presence.PRESENT
 
-    def change_tokens(self, scopes: Sequence[Scope]) -> Iterator[tuple[str, str]]:
-        """Count, newest UpdateTime and a digest of each table's version.
+    def change_tokens(self, scopes: Sequence[Scope], *, whole: bool = False) -> Iterator[tuple[str, str]]:
+        """A digest of each table's record as the service sent it; a whole one has the Lake Formation tags too.
 
-        The skinny listings of Glue leave out version and time, so that they would miss every change but creation and
-        deletion: this reads whole pages. Tags are not in it, Lake Formation has no time of change.
+        Tags are in it where they can be searched for: asked for table by table they would cost more than the listing.
         """
         for scope in scopes:
             try:
-                yield scope.name, self._token(scope.name)
+                yield scope.name, self._token(scope, whole)
             except NotFound:
                 continue
 
-    def _token(self, database: str) -> str:
-        count, newest, digest = 0, 0.0, hashlib.blake2b(digest_size=12)
-        for tables in self._tables(database):
-            for raw in tables:
-                at = instant(raw.get("UpdateTime"))
-                moment = at.timestamp() if at else 0.0
-                count, newest = count + 1, max(newest, moment)
-                digest.update(f"{raw.get('Name')}\0{raw.get('VersionId')}\0{moment}\n".encode(errors="surrogatepass"))
-        return f"{count}:{newest:.3f}:{digest.hexdigest()}"
+    def _token(self, scope: Scope, whole: bool) -> str:
+        digest = TableDigest()
+        if self._tags is not None and whole:
+            digest.add_tags(self._tags.summary(scope.name, self._tags.of_database(scope.name)))
+        with unparsed_tables():
+            for records in self._tables(scope.name):
+                digest.add(records)
+        return digest.token
 
     # --- whether it may be read ---
 
@@ -176,7 +180,7 @@ class GlueReader(Reader):
         raw: dict[str, Any] = answer["Database"]
         return raw
 
-    def _tables(self, database: str) -> Iterator[list[Any]]:
+    def _tables(self, database: str, digest: TableDigest | None = None) -> Iterator[list[Any]]:
         def ask(token: dict[str, str]) -> dict[str, Any]:
             answer: Mapping[str, Any] = self._call(
                 "glue:GetTables",
@@ -187,6 +191,8 @@ class GlueReader(Reader):
                     MaxResults=PAGE,
                 ),
             )
+            if digest is not None:
+                digest.add_answer(answer)
             return dict(answer)
 
         return pages("glue:GetTables", "TableList", ask)

@@ -25,6 +25,7 @@ from botocore.session import Session
 
 from governance.errors import ConfigurationError
 from resources.calls import CallPolicy
+from resources.glue.client_tokens import BODY, has_tables, unparsed
 
 
 @dataclass(frozen=True)
@@ -48,13 +49,15 @@ class PlainJSON(parsers.JSONParser):
     def _do_parse(self, response: dict[str, Any], shape: Any) -> dict[str, Any]:
         body = response["body"]
         try:
-            out = orjson.loads(body) if body else {}
+            out = unparsed(body, shape) or (orjson.loads(body) if body else {})
         except orjson.JSONDecodeError:
             # a lone surrogate: no text at all to orjson, but the other records of the page are sound
             out = _lenient(body)
         if not isinstance(out, dict):
             raise parsers.ResponseParserError("the answer is not a JSON object")
         out["ResponseMetadata"] = {"RequestId": response["headers"].get("x-amzn-requestid", "")}
+        if has_tables(shape):
+            out["ResponseMetadata"][BODY] = body
         return out
 
 

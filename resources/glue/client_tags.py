@@ -58,6 +58,12 @@ class LakeTags:
         resource = {"Table": {**self._catalog, "DatabaseName": database, "Name": table}}
         return assigned_of(self._answer(resource))
 
+    def summary(self, database: str, above: Values) -> object:
+        """What a search tells of a database's tags: its own, and those of its tables and columns."""
+        found = self._found or {}
+        tables = {table: assigned for (home, table), assigned in found.items() if home == database and assigned}
+        return [above, tables, self._denied is None, self._found is None]
+
     # --- for `governance doctor`: these raise what the others turn into a reason ---
 
     def visible(self) -> str:

@@ -1,8 +1,11 @@
 """Lists the assets of a collection by search, page by page to the end, and counts what came."""
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from governance.errors import ProtocolError
 from governance.listing import Reason
@@ -12,6 +15,8 @@ LIMIT = 1000
 """The most that one answer of the search holds."""
 
 OPERATION = "purview:search/query"
+
+_OF_THE_SEARCH = ("@search.score", "@search.highlights", "@search.text")
 
 Json = Any
 
@@ -64,6 +69,17 @@ def newest(session: Session, collection: str) -> tuple[int, int]:
     answer = session.datamap(OPERATION, "POST", "/search/query", body=body)
     last = max((int(h.get("updateTime") or 0) for h in rows(answer)), default=0)
     return int(answer.get("@search.count") or 0), last
+
+
+def digest(session: Session, collection: str) -> str:
+    """How many assets the index has in a collection, and a digest of what it tells of them."""
+    count, total = 0, 0
+    for found in assets(session, collection):
+        for hit in found.hits:
+            shown = {k: v for k, v in hit.items() if k not in _OF_THE_SEARCH}
+            text = msgspec.json.encode(shown, order="deterministic")
+            count, total = count + 1, total + int.from_bytes(hashlib.blake2b(text, digest_size=16).digest(), "little")
+    return f"{count}:{total % 2**128:032x}"
 
 
 def rows(answer: Json) -> list[Any]:

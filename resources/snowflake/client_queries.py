@@ -195,6 +195,18 @@ def tag_references(client: Client, database: str, schema: str) -> Iterator[list[
     )
 
 
+def all_tag_references(client: Client, database: str) -> Iterator[list[Row]]:
+    """Tags of everything in a database, and of the database and the account; `home` is the schema, null above it."""
+    return client.stream(
+        "TAG_REFERENCES",
+        "SELECT CASE WHEN DOMAIN = 'SCHEMA' THEN OBJECT_NAME WHEN DOMAIN IN ('ACCOUNT', 'DATABASE') THEN NULL"
+        " ELSE OBJECT_SCHEMA END AS HOME, DOMAIN, OBJECT_NAME, COLUMN_NAME, TAG_DATABASE, TAG_SCHEMA, TAG_NAME,"
+        " TAG_VALUE, APPLY_METHOD FROM SNOWFLAKE.ACCOUNT_USAGE.TAG_REFERENCES WHERE OBJECT_DELETED IS NULL AND"
+        " (DOMAIN = 'ACCOUNT' OR OBJECT_DATABASE = ? OR (DOMAIN = 'DATABASE' AND OBJECT_NAME = ?))",
+        [database, database],
+    )
+
+
 def dropped(client: Client, database: str, schema: str) -> list[Row]:
     """What ACCOUNT_USAGE knows of a schema, dropped ones too."""
     return client.rows(

@@ -1,5 +1,6 @@
 """Snowflake as a Dagster resource, and its reader: probes, scopes, presence and change tokens."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -163,19 +164,45 @@ class SnowflakeReader(Reader):
         gone = bool(known) and all(translate.when(row["deleted"]) is not None for row in known)
         return Presence.ABSENT if gone else Presence.UNKNOWN
 
-    def change_tokens(self, scopes: Sequence[Scope]) -> Iterator[tuple[str, str]]:
-        """Number of relations and time of the last DDL, one query a database. Tags lag, and move no token."""
+    def change_tokens(self, scopes: Sequence[Scope], *, whole: bool = False) -> Iterator[tuple[str, str]]:
+        """Number of relations and time of the last DDL, one query a database.
+
+        Tags are not in it; a whole token has a digest of them, from one more query a database, as late as the view is.
+        """
         by_database: dict[str, dict[str, str]] = {}
         for scope in scopes:
             database, schema = _parts(scope)
             by_database.setdefault(database, {})[schema] = scope.name
         for database, names in by_database.items():
+            told = dict.fromkeys(names.values(), "0:-")
             for row in self._changes(database, names):
                 name = names.pop(str(row["table_schema"]), None)
                 if name is not None:
                     changed = translate.when(row["changed"])
-                    yield name, f"{row['relations']}:{changed.isoformat() if changed else '-'}"
-            yield from ((name, "0:-") for name in names.values())
+                    told[name] = f"{row['relations']}:{changed.isoformat() if changed else '-'}"
+            tags = self._tag_digests(database, list(told)) if whole else {}
+            yield from ((name, token + tags.get(name, "")) for name, token in told.items())
+
+    def token_groups(self, scopes: Sequence[Scope]) -> Sequence[Sequence[Scope]]:
+        """By database: one query tells the tokens of all its schemas."""
+        groups: dict[str, list[Scope]] = {}
+        for scope in scopes:
+            groups.setdefault(_parts(scope)[0], []).append(scope)
+        return list(groups.values())
+
+    def _tag_digests(self, database: str, names: Sequence[str]) -> dict[str, str]:
+        """A digest of the tags in each of these schemas and of those above it."""
+        from resources.snowflake import client_queries as queries
+
+        sums: dict[str | None, int] = {}
+        for rows in queries.all_tag_references(self.client, database):
+            for row in rows:
+                text = repr(sorted(row.items())).encode(errors="surrogatepass")
+                home = None if row["home"] is None else str(row["home"])
+                number = int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
+                sums[home] = sums.get(home, 0) + number
+        by_schema = {name: sums.get(None, 0) + sums.get(translate.parts_of(name)[1], 0) for name in names}
+        return {name: f":{total % 2**64:016x}" for name, total in by_schema.items()}
 
     def _changes(self, database: str, names: dict[str, str]) -> list[dict[str, Any]]:
         from resources.snowflake import client_queries as queries
