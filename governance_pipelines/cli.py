@@ -77,12 +77,15 @@ def sync(
     accept_loss: Annotated[
         bool, typer.Option("--accept-loss", help="Delete what is gone, even past the loss guard.")
     ] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="List every scope, even where its change token did not move.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Sync sources in this process. Exit status: 0 complete, 3 partial, 1 failed, 2 bad arguments."""
     from governance_pipelines.commands.sync import run
 
-    raise typer.Exit(run(sources or [], scope, accept_loss, as_json))
+    raise typer.Exit(run(sources or [], scope, accept_loss, as_json, full))
 
 
 @app.command()

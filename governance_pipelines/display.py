@@ -73,7 +73,7 @@ class SyncProgress:
             TextColumn("{task.description:<12}"),
             BarColumn(bar_width=32),
             MofNCompleteColumn(),
-            TextColumn("scopes  [dim]{task.fields[datasets]:,} datasets[/]"),
+            TextColumn("scopes  [dim]{task.fields[datasets]:,} datasets{task.fields[skipped]}[/]"),
             TimeElapsedColumn(),
             console=out,
             disable=not out.is_terminal,
@@ -91,7 +91,7 @@ class SyncProgress:
         with self._lock:
             self._done[source] = (0, total)
             if self._out.is_terminal:
-                self._tasks[source] = self._bars.add_task(escape(source), total=total, datasets=0)
+                self._tasks[source] = self._bars.add_task(escape(source), total=total, datasets=0, skipped="")
             else:
                 self._line(f"{source}: {total} scopes to read")
 
@@ -115,6 +115,16 @@ class SyncProgress:
             elif done == total or done * 10 // max(total, 1) != (done - 1) * 10 // max(total, 1):
                 self._line(f"{source}: {done} of {total} scopes, {self._datasets.get(source, 0):,} datasets")
 
+    def on_skipped(self, source: str, count: int) -> None:
+        """So many scopes are done without having been read: their change token did not move."""
+        with self._lock:
+            done, total = self._done.get(source, (0, 0))
+            self._done[source] = (done + count, total)
+            if source in self._tasks:
+                self._bars.update(self._tasks[source], advance=count, skipped=f", {count} unchanged by token")
+            else:
+                self._line(f"{source}: {count} of {total} scopes unchanged by token")
+
     def _line(self, text: str) -> None:
         self._out.print(text, markup=False)
 
@@ -133,6 +143,9 @@ def summary(out: Console, results: Sequence["SourceResult"]) -> None:
     out.print()
     out.print(table)
     for r in results:
+        if r.skipped:
+            why = "did not change by their token and were not listed; --full lists them"
+            out.print(f"{r.source}: {r.skipped} of {r.scopes} scopes {why}", style="dim", markup=False)
         for reason in r.reasons[:5]:
             out.print(f"[{COLOURS.get(r.status, 'red')}]{escape(r.source)}[/]: {escape(reason)}")
         if len(r.reasons) > 5:

@@ -37,6 +37,8 @@ class SourceResult:
     seconds: float
     reasons: tuple[str, ...]
     run_id: str
+    skipped: int = 0
+    """Scopes that were not listed, for their change token did not move."""
 
 
 def run_sync(
@@ -45,6 +47,7 @@ def run_sync(
     scope_glob: str | None,
     accept_loss: bool,
     progress: Progress,
+    full: bool = False,
 ) -> list[SourceResult]:
     """Syncs these sources (all, when none is named) one after the other; one that fails never stops another.
 
@@ -69,7 +72,9 @@ def run_sync(
     # an empty selection under a glob is not "everything"
     todo = [this for this in wanted if scope_glob is None or chosen[this.source.name]]
     with dg.DagsterInstance.get() as instance, installation.inventory_resource().open() as inventory:
-        return [_run(definitions, this, chosen[this.source.name], accept_loss, instance, inventory) for this in todo]
+        return [
+            _run(definitions, this, chosen[this.source.name], accept_loss, full, instance, inventory) for this in todo
+        ]
 
 
 def submit_checks(address: str) -> str:
@@ -109,11 +114,12 @@ def _run(
     this: SourceAsset,
     scopes: list[str],
     accept_loss: bool,
+    full: bool,
     instance: dg.DagsterInstance,
     inventory: Inventory,
 ) -> SourceResult:
     name, begun = this.source.name, time.monotonic()
-    config: dict[str, Any] = {"scopes": scopes, "accept_loss": accept_loss}
+    config: dict[str, Any] = {"scopes": scopes, "accept_loss": accept_loss, "full": full}
     result = definitions.resolve_job_def(source_job_name(name)).execute_in_process(
         instance=instance,
         run_config={"ops": {f"{name}__metadata": {"config": config}}},
@@ -137,6 +143,7 @@ def _run(
         seconds=seconds,
         reasons=tuple(summary.reasons) or (() if result.success else _first(result)),
         run_id=result.run_id,
+        skipped=summary.counts.get("skipped", 0),
     )
 
 

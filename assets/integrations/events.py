@@ -4,6 +4,7 @@ What is finished is known to the inventory, not to Dagster's event log; the even
 """
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -17,7 +18,7 @@ from resources.inventory.database import Inventory
 from resources.inventory.outcomes import ScopeOutcome
 
 if TYPE_CHECKING:
-    from assets.integrations.metadata import SourceAsset
+    from assets.integrations.metadata import SourceAsset, SyncConfig
 
 RANGE, ONE = "dagster/asset_partition_range_start", "dagster/partition"
 RESUMES = ("dagster/is_resume_retry", "dagster/is_asset_resume_retry")
@@ -27,17 +28,16 @@ TRANSIENT = frozenset({"throttled", "unavailable", "deadline_exceeded", "source_
 class SyncEvents:
     """One execution of one source's sync inside a Dagster step."""
 
-    def __init__(
-        self, this: "SourceAsset", context: dg.OpExecutionContext, scopes: tuple[str, ...], accept_loss: bool
-    ) -> None:
-        self.this, self.context, self.accept_loss = this, context, accept_loss
+    def __init__(self, this: "SourceAsset", context: dg.OpExecutionContext, config: "SyncConfig") -> None:
+        self.this, self.context, self.config = this, context, config
         self.tagged = ONE in context.run.tags or RANGE in context.run.tags
-        self.scopes = tuple(context.partition_keys) if self.tagged else scopes
+        self.scopes = tuple(context.partition_keys) if self.tagged else tuple(config.scopes)
         self.known = set(context.instance.get_dynamic_partitions(str(this.partitions.name)))
         self.shown = context.instance.get_materialized_partitions(this.key)
         self.bad: dict[str, ScopeOutcome] = {}
         self.held: dict[str, ScopeOutcome] = {}
         self.end: SourceSynced | None = None
+        self.skipped = 0
 
     def of_asset(self) -> Iterator[object]:
         """The events of the asset's own step."""
@@ -91,7 +91,10 @@ class SyncEvents:
         self._keep_partitions()
 
     def _scope(self, outcome: ScopeOutcome, inventory: Inventory) -> Iterator[dg.AssetMaterialization]:
-        self.context.log.info(f"{outcome.scope}: {outcome.status}, {outcome.counts}")
+        if outcome.counts["skipped"]:
+            self.skipped += 1
+        else:
+            self.context.log.info(f"{outcome.scope}: {outcome.status}, {outcome.counts}")
         if outcome.status is not Status.COMPLETE:
             self.bad[outcome.scope] = outcome
             for reason in outcome.reasons:
@@ -115,10 +118,12 @@ class SyncEvents:
             actor=actor_of(run.tags),
             scopes=self.scopes or None,
             resume_from=self._resumed_runs(),
-            accept_loss=self.accept_loss,
+            accept_loss=self.config.accept_loss,
             threads=min(sync.threads, self.this.integration.threads),
             busy_wait_seconds=sync.busy_wait_seconds,
             guard=LossGuard(sync.loss_guard_ratio, sync.loss_guard_minimum),
+            full=self.config.full,
+            full_listing_interval=timedelta(hours=sync.full_listing_interval_hours),
         )
 
     def _resumed_runs(self) -> tuple[str, ...]:
@@ -137,6 +142,8 @@ class SyncEvents:
     def _keep_partitions(self) -> None:
         """The partitions are the scopes that the source has now."""
         assert self.end is not None
+        if self.skipped:
+            self.context.log.info(f"{self.skipped} scopes were not listed: their change token did not move")
         name, instance = str(self.this.partitions.name), self.context.instance
         if new := [s for s in self.end.present if s not in self.known]:
             instance.add_dynamic_partitions(name, new)

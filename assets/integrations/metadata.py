@@ -27,6 +27,7 @@ class SyncConfig(dg.Config):
     accept_loss: bool = Field(
         default=False, description="Delete what is no longer listed even where the loss guard would hold it back."
     )
+    full: bool = Field(default=False, description="List every scope, even where its change token did not move.")
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ def metadata_asset(this: SourceAsset) -> dg.AssetsDefinition:
             freshness_policy=_freshness(this.fresh_for),
         )
         def metadata(context: dg.AssetExecutionContext, config: SyncConfig) -> Iterator[object]:
-            events = SyncEvents(this, context.op_execution_context, tuple(config.scopes), config.accept_loss)
+            events = SyncEvents(this, context.op_execution_context, config)
             yield from events.of_asset()
 
     return metadata
@@ -142,8 +143,8 @@ def metadata_op(this: SourceAsset) -> dg.OpDefinition:
         required_resource_keys=this.resource_keys,
         out=dg.Out(dg.Nothing),
     )
-    def sync(context: dg.OpExecutionContext) -> Iterator[object]:
-        yield from SyncEvents(this, context, (), False).of_op()
+    def sync(context: dg.OpExecutionContext, config: SyncConfig) -> Iterator[object]:
+        yield from SyncEvents(this, context, config).of_op()
 
     return sync
 

@@ -44,6 +44,7 @@ def source_metadata(
         "preview": preview_table(inventory, source, rows, None),
         "latest_changes": _changes_table(inventory, source, rows),
         "scopes": dg.MetadataValue.int(summary.scopes),
+        "scopes_skipped": dg.MetadataValue.int(summary.counts.get("skipped", 0)),
         "scopes_complete": dg.MetadataValue.int(sum(s == Status.COMPLETE for s in summary.statuses.values())),
         "seconds": dg.MetadataValue.float(round(seconds, 3)),
         "changes": dg.MetadataValue.int(summary.changes),

@@ -10,10 +10,12 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Protocol
 
 import structlog
 
+from assets.integrations.tokens import basis_of, read_tokens
 from governance.errors import GovernanceError
 from governance.estate import Source
 from governance.listing import Presence, Reason, Scope, ScopeListing, Status
@@ -21,6 +23,7 @@ from governance.loss_guard import LossGuard
 from resources.inventory.database import Inventory
 from resources.inventory.outcomes import COUNTS, ScopeOutcome, SourceBusy, SourceIdentity, SyncMode, SyncSummary
 from resources.inventory.sync import SourceSync, inventory_sync
+from resources.inventory.tokens import Token, Unmoved
 from resources.source import Reader
 
 BUSY_POLL_SECONDS = 0.5
@@ -40,6 +43,9 @@ class Progress(Protocol):
     def on_scope(self, source: str, scope: str, status: Status) -> None:
         """A scope is done."""
 
+    def on_skipped(self, source: str, count: int) -> None:
+        """So many scopes are done without having been read: their change token did not move."""
+
 
 class Silent:
     """Tells nobody."""
@@ -51,6 +57,9 @@ class Silent:
         """Nothing."""
 
     def on_scope(self, source: str, scope: str, status: Status) -> None:
+        """Nothing."""
+
+    def on_skipped(self, source: str, count: int) -> None:
         """Nothing."""
 
 
@@ -68,6 +77,9 @@ class SyncRequest:
         threads: scopes read at once.
         busy_wait_seconds: how long to wait for another run that holds the source.
         guard: bounds of what one listing may delete.
+        full: list every scope, whatever its change token says.
+        full_listing_interval: how long after its last complete listing a scope may be passed over because its change
+            token did not move; zero: never.
     """
 
     source: Source
@@ -79,6 +91,8 @@ class SyncRequest:
     threads: int = 4
     busy_wait_seconds: float = 0.0
     guard: LossGuard = field(default_factory=LossGuard)
+    full: bool = False
+    full_listing_interval: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True)
@@ -113,7 +127,15 @@ def sync_source(
         finished = sync.finished(request.resume_from) if request.resume_from else set()
         wanted = [s for s in listing.scopes if _is_wanted(s.name, request.scopes) and s.name not in finished]
         progress.on_scopes(request.source.name, len(wanted))
-        yield from _read_scopes(request, reader, sync, wanted, progress)
+        tokens = _tokens(request, reader, sync, wanted)
+        unmoved = _unmoved(request, sync, tokens)
+        yield from _read_scopes(request, reader, sync, [s for s in wanted if s.name not in unmoved], tokens, progress)
+        if unmoved and sync.has_unsure:
+            # what one scope misses may be in another one, of which the token need not tell
+            yield from _read_scopes(request, reader, sync, [s for s in wanted if s.name in unmoved], tokens, progress)
+        elif unmoved:
+            yield from sync.skip_scopes(list(unmoved.values()))
+            progress.on_skipped(request.source.name, len(unmoved))
         yield SourceSynced(sync.finish(), tuple(s.name for s in listing.scopes), gone)
 
 
@@ -185,8 +207,34 @@ def _not_listed(request: SyncRequest, name: str, presence: Presence) -> Reason:
     )
 
 
+def _tokens(request: SyncRequest, reader: Reader, sync: SourceSync, wanted: Sequence[Scope]) -> dict[str, Token]:
+    """The change tokens of the wanted scopes, read before any is listed; none where tokens are not used."""
+    if not request.full_listing_interval:
+        return {}
+    asked, source = list(wanted), request.source
+    if reader.listing_tells_token:
+        known = sync.known_scopes() if _may_pass_over(request) else {}
+        asked = [s for s in wanted if s.name in known and known[s.name].has_token]
+    unasked = {s.name: Token("", basis_of(source, s)) for s in wanted}
+    return unasked | read_tokens(source, reader, asked, request.threads)
+
+
+def _may_pass_over(request: SyncRequest) -> bool:
+    """Not where somebody named the scopes, or wants all of them listed."""
+    return not request.full and request.scopes is None
+
+
+def _unmoved(request: SyncRequest, sync: SourceSync, tokens: dict[str, Token]) -> dict[str, Unmoved]:
+    return sync.unmoved(tokens, request.full_listing_interval) if tokens and _may_pass_over(request) else {}
+
+
 def _read_scopes(
-    request: SyncRequest, reader: Reader, sync: SourceSync, wanted: Sequence[Scope], progress: Progress
+    request: SyncRequest,
+    reader: Reader,
+    sync: SourceSync,
+    wanted: Sequence[Scope],
+    tokens: dict[str, Token],
+    progress: Progress,
 ) -> Iterator[ScopeOutcome]:
     name = request.source.name
 
@@ -196,7 +244,14 @@ def _read_scopes(
     def one(scope: Scope) -> ScopeOutcome:
         pages = reader.read(scope, request.source.names)
         try:
-            return sync.write_scope(scope, pages, request.source.names, accept_loss=request.accept_loss, progress=count)
+            return sync.write_scope(
+                scope,
+                pages,
+                request.source.names,
+                accept_loss=request.accept_loss,
+                progress=count,
+                token=tokens.get(scope.name),
+            )
         except GovernanceError as error:
             return sync.fail_scope(scope, Reason.of(error))
         except Exception as error:  # noqa: BLE001 - the run-step boundary: a defect in one scope must not stop the others

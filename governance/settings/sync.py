@@ -24,6 +24,13 @@ class SyncSettings(BaseModel):
     sensor_interval_seconds: int = Field(
         default=60, ge=5, le=86_400, description="Seconds between two looks at a source's change tokens."
     )
+    full_listing_interval_hours: float = Field(
+        default=24,
+        ge=0,
+        le=8_760,
+        allow_inf_nan=False,
+        description="Hours after which a scope is listed in full although its change token did not move; 0: always.",
+    )
     retries: int = Field(default=2, ge=0, le=10, description="New runs after a Transient error.")
     retry_wait_seconds: float = Field(
         default=30, ge=0, le=86_400, allow_inf_nan=False, description="Seconds before such a run."

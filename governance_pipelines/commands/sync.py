@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 EXIT = {"complete": 0, "failed": 1, "partial": 3}
 
 
-def run(sources: Sequence[str], scope: str | None, accept_loss: bool, as_json: bool) -> int:
+def run(sources: Sequence[str], scope: str | None, accept_loss: bool, as_json: bool, full: bool = False) -> int:
     """Syncs and shows; the worst outcome of a source is the exit code."""
     here = installation()
     configure_logging(here.settings.logging)
@@ -35,7 +35,7 @@ def run(sources: Sequence[str], scope: str | None, accept_loss: bool, as_json: b
         )
     prepare(here)
     out = console(to_stderr=as_json)
-    results = synced(here, out, sources, scope, accept_loss)
+    results = synced(here, out, sources, scope, accept_loss, full)
     if as_json:
         content = {"status": worst(results), "sources": [asdict(r) for r in results]}
         sys.stdout.write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
@@ -45,7 +45,12 @@ def run(sources: Sequence[str], scope: str | None, accept_loss: bool, as_json: b
 
 
 def synced(
-    here: Installation, out: Console, sources: Sequence[str] = (), scope: str | None = None, accept_loss: bool = False
+    here: Installation,
+    out: Console,
+    sources: Sequence[str] = (),
+    scope: str | None = None,
+    accept_loss: bool = False,
+    full: bool = False,
 ) -> "list[SourceResult]":
     """Runs the sync with progress on `out`; Dagster's own log goes to `logs/sync.log`."""
     configure_logging(here.settings.logging)
@@ -57,7 +62,7 @@ def synced(
 
         with dg.DagsterInstance.get() as instance:
             fail_orphans(instance)
-        return run_sync(here, sources, scope, accept_loss, progress)
+        return run_sync(here, sources, scope, accept_loss, progress, full)
 
 
 def worst(results: "Sequence[SourceResult]") -> str:

@@ -22,6 +22,7 @@ from resources.inventory.outcomes import (
     SyncSummary,
 )
 from resources.inventory.scope_batch import Place
+from resources.inventory.tokens import Token
 
 _LOCK_CLASS = 0x676F76
 _MOST_REASONS = 1000
@@ -130,20 +131,22 @@ def scope_id(conn: psycopg.Connection, source_id: int, name: str) -> int | None:
 
 
 def set_scope_state(conn: psycopg.Connection, scope: int, state: str) -> None:
-    """Marks a scope as present, out of scope or deleted."""
-    conn.execute("UPDATE inventory.scope SET state = %s WHERE id = %s AND state <> %s", [state, scope, state])
+    """Marks a scope as present, out of scope or deleted; what comes back is listed anew."""
+    conn.execute(
+        "UPDATE inventory.scope SET state = %s, token = NULL WHERE id = %s AND state <> %s", [state, scope, state]
+    )
 
 
 def known_scopes(conn: psycopg.Connection, source_id: int) -> dict[str, KnownScope]:
     """Every scope of the source by name."""
     rows = conn.execute(
-        "SELECT name, kind, detail, state, datasets, last_complete_at, last_status FROM inventory.scope"
-        " WHERE source_id = %s ORDER BY name",
+        "SELECT name, kind, detail, state, datasets, last_complete_at, last_status, token IS NOT NULL"
+        " FROM inventory.scope WHERE source_id = %s ORDER BY name",
         [source_id],
     )
     return {
-        name: KnownScope(Scope(name, kind, detail), state, count, at, Status(status) if status else None)
-        for name, kind, detail, state, count, at, status in rows
+        name: KnownScope(Scope(name, kind, detail), state, count, at, Status(status) if status else None, has_token)
+        for name, kind, detail, state, count, at, status, has_token in rows
     }
 
 
@@ -159,7 +162,13 @@ def finished(conn: psycopg.Connection, source_id: int, run_ids: Sequence[str]) -
 
 
 def record_outcome(
-    conn: psycopg.Connection, place: Place, outcome: ScopeOutcome, *, settled: bool, listed: bool = True
+    conn: psycopg.Connection,
+    place: Place,
+    outcome: ScopeOutcome,
+    *,
+    settled: bool,
+    listed: bool = True,
+    token: Token | None = None,
 ) -> None:
     """Writes how a scope ended, and tells listeners where it changed.
 
@@ -169,6 +178,7 @@ def record_outcome(
         outcome: what happened.
         settled: false while deletions wait for the end of the sync.
         listed: whether the scope was listed; one that was dropped or hidden was not.
+        token: what was said of the scope before it was listed; kept only where that listing is complete and settled.
     """
     jsons = [json_text(v) for v in (outcome.reasons, outcome.counts, outcome.kinds, outcome.notes)]
     conn.execute(
@@ -180,17 +190,23 @@ def record_outcome(
         [place.sync_id, place.scope_id, str(outcome.status), *jsons, settled, place.at, place.at],
     )
     complete = listed and outcome.status is Status.COMPLETE
+    kept = token if token and token.text and complete and settled else None
     conn.execute(
         "UPDATE inventory.scope SET written_at = %s, last_status = %s,"
-        " last_complete_at = CASE WHEN %s THEN %s ELSE last_complete_at END WHERE id = %s",
-        [place.at, str(outcome.status), complete, place.at, place.scope_id],
+        " last_complete_at = CASE WHEN %s THEN %s ELSE last_complete_at END, token = %s, token_basis = %s"
+        " WHERE id = %s",
+        [place.at, str(outcome.status), complete, place.at, *_columns_of(kept), place.scope_id],
     )
     if outcome.changed:
         _notify(conn, place)
 
 
-def settle_scope(conn: psycopg.Connection, place: Place, deleted: int) -> None:
-    """Adds deletions that waited for the end of the sync to the scope's outcome."""
+def _columns_of(token: Token | None) -> tuple[str | None, str | None]:
+    return (token.text, token.basis) if token else (None, None)
+
+
+def settle_scope(conn: psycopg.Connection, place: Place, deleted: int, token: Token | None) -> None:
+    """Adds deletions that waited for the end of the sync to the scope's outcome; now its token holds."""
     conn.execute(
         "UPDATE inventory.sync_scope SET settled = true, ended_at = clock_timestamp(), counts = counts ||"
         " jsonb_build_object('deleted', (counts->>'deleted')::bigint + %s,"
@@ -198,7 +214,10 @@ def settle_scope(conn: psycopg.Connection, place: Place, deleted: int) -> None:
         " WHERE sync_id = %s AND scope_id = %s",
         [deleted, deleted, place.sync_id, place.scope_id],
     )
-    conn.execute("UPDATE inventory.scope SET written_at = %s WHERE id = %s", [place.at, place.scope_id])
+    conn.execute(
+        "UPDATE inventory.scope SET written_at = %s, token = %s, token_basis = %s WHERE id = %s",
+        [place.at, *_columns_of(token if token and token.text else None), place.scope_id],
+    )
     if deleted:
         _notify(conn, place)
 

@@ -28,9 +28,11 @@ COUNTS = (
     "pages",
     "held",
     "changes",
+    "skipped",
 )
 """The keys of every `counts`. `datasets`, `columns`, `tags` and `unknown_types` are of what was listed; `touched` are
-updates of identifiers and clocks alone; `held` are deletions that were not believed; `changes` are change rows."""
+updates of identifiers and clocks alone; `held` are deletions that were not believed; `changes` are change rows;
+`skipped` are scopes that were not listed, for their change token did not move: their figures are the last listing's."""
 
 
 class SourceBusy(Transient):
@@ -53,6 +55,7 @@ class KnownScope(msgspec.Struct, frozen=True):
         datasets: how many of its datasets are present.
         last_complete_at: start of its last complete listing.
         last_status: of its last listing, whatever that was.
+        has_token: whether a change token of a complete listing is stored.
     """
 
     scope: Scope
@@ -60,6 +63,7 @@ class KnownScope(msgspec.Struct, frozen=True):
     datasets: int
     last_complete_at: datetime | None
     last_status: Status | None
+    has_token: bool = False
 
     @property
     def name(self) -> str:

@@ -66,6 +66,7 @@ class ScopeWrite:
         self.tally = Tally()
         self.reasons: list[Reason] = []
         self.notes: dict[str, str] = {}
+        self.token = ""
         self.missing: Missing | None = None
         self._writer = BatchWriter(conn, place, self.tally, new_ids, self._refuse)
         self._batch: dict[Identity, Entry] = {}
@@ -104,6 +105,7 @@ class ScopeWrite:
             raise ProtocolError(f"a page leaves unread what no dataset has: {sorted(unknown)}", platform="inventory")
         self.reasons += (r for r in page.reasons if r not in self.reasons)
         self.notes.update(page.notes)
+        self.token = page.token or self.token
         for container in page.containers:
             self._containers.setdefault(container.qualified_name, container)
         for record in page.quarantined:

@@ -12,7 +12,7 @@ Rules that hold whatever happens:
 
 import threading
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 
@@ -22,7 +22,7 @@ from governance.errors import GovernanceError
 from governance.filters import NameFilter
 from governance.listing import Page, Reason, Scope, ScopeListing, Status
 from governance.loss_guard import LossGuard
-from resources.inventory import closing, containers, ledger
+from resources.inventory import closing, containers, ledger, tokens
 from resources.inventory.database import Inventory
 from resources.inventory.outcomes import (
     COUNTS,
@@ -35,6 +35,7 @@ from resources.inventory.outcomes import (
 )
 from resources.inventory.scope_batch import Place
 from resources.inventory.scope_write import ScopeWrite, recount
+from resources.inventory.tokens import Token, Unmoved
 
 __all__ = [
     "KnownScope",
@@ -60,7 +61,7 @@ class SourceSync:
         self._last = opened.clock
         self._scope_ids: dict[str, int] = {}
         self._free_ids: list[int] = []
-        self._unsure: dict[str, array[int]] = {}
+        self._unsure: dict[str, tuple[array[int], Token | None]] = {}
         self._ended = False
         # more threads than connections wait here, where no time-out counts
         self._places = threading.BoundedSemaphore(inventory.pool_size)
@@ -91,6 +92,28 @@ class SourceSync:
         with self._inventory.connection() as conn:
             return ledger.finished(conn, self._opened.source_id, run_ids)
 
+    def unmoved(self, tokens_now: Mapping[str, Token], within: timedelta) -> dict[str, Unmoved]:
+        """The scopes that need no listing: their token and its basis are those of their last complete listing.
+
+        Args:
+            tokens_now: by scope name, as the platform tells them now.
+            within: how old that listing may be.
+        """
+        with self._inventory.connection() as conn:
+            return tokens.unmoved(conn, self._opened.source_id, tokens_now, within)
+
+    @property
+    def has_unsure(self) -> bool:
+        """Whether a dataset is missing from its scope that may yet be in another one."""
+        with self._lock:
+            return bool(self._unsure)
+
+    def skip_scopes(self, skipped: Sequence[Unmoved]) -> list[ScopeOutcome]:
+        """Records that these scopes did not change and were not listed; no row of a dataset is touched."""
+        with self._transaction() as (conn, _):
+            tokens.record_skipped(conn, self.sync_id, skipped)
+        return [one.outcome for one in skipped]
+
     def write_scope(
         self,
         scope: Scope,
@@ -99,6 +122,7 @@ class SourceSync:
         *,
         accept_loss: bool = False,
         progress: Callable[[int, int], None] | None = None,
+        token: Token | None = None,
     ) -> ScopeOutcome:
         """Reads the pages to their end and writes what differs, in one transaction.
 
@@ -108,6 +132,7 @@ class SourceSync:
             names: what the source governs; what it excludes becomes out of scope.
             accept_loss: whether the loss guard is told to let go.
             progress: called with the datasets and pages read since the last call.
+            token: what the platform said of the scope before `pages` began; a token on the pages themselves goes first.
 
         Raises:
             GovernanceError: the database failed, or another run took the source over; nothing was written.
@@ -118,11 +143,16 @@ class SourceSync:
             write = ScopeWrite(conn, scope, place, names, self._new_ids)
             error = write.read(pages, progress)
             if error is None or write.tally.counts["pages"]:
-                return self._settle(conn, write, error, accept_loss)
+                return self._settle(conn, write, error, accept_loss, token)
         return self.fail_scope(scope, Reason.of(error))
 
     def _settle(
-        self, conn: psycopg.Connection, write: ScopeWrite, error: GovernanceError | None, accept_loss: bool
+        self,
+        conn: psycopg.Connection,
+        write: ScopeWrite,
+        error: GovernanceError | None,
+        accept_loss: bool,
+        token: Token | None,
     ) -> ScopeOutcome:
         """The end of a scope's transaction."""
         if error is not None:
@@ -144,10 +174,12 @@ class SourceSync:
             counts["held"],
             counts["changes"] > 0,
         )
-        ledger.record_outcome(conn, write.place, outcome, settled=not unsure)
+        if token is not None and write.token:
+            token = Token(write.token, token.basis)
+        ledger.record_outcome(conn, write.place, outcome, settled=not unsure, token=token)
         if unsure:
             with self._lock:
-                self._unsure[write.scope.name] = unsure
+                self._unsure[write.scope.name] = (unsure, token)
         return outcome
 
     def fail_scope(self, scope: Scope, reason: Reason) -> ScopeOutcome:
@@ -228,8 +260,8 @@ class SourceSync:
         """Ends the sync: its status follows from those of its scopes."""
         with self._lock:
             unsure, self._unsure = self._unsure, {}
-        for name, ids in unsure.items():
-            self._delete_unsure(name, ids)
+        for name, (ids, token) in unsure.items():
+            self._delete_unsure(name, ids, token)
         with self._transaction() as (conn, at):
             summary = ledger.close_run(conn, self._opened, at)
             ledger.audit_end(conn, self._opened, self._source, summary)
@@ -250,7 +282,7 @@ class SourceSync:
             ledger.fail_run(conn, self._opened, self._source, reason)
         self._ended = True
 
-    def _delete_unsure(self, name: str, ids: "array[int]") -> None:
+    def _delete_unsure(self, name: str, ids: "array[int]", token: Token | None) -> None:
         """What one scope misses and no other had: gone after all."""
         source_id = self._opened.source_id
         with self._transaction() as (conn, at):
@@ -260,7 +292,7 @@ class SourceSync:
             sync = (self.sync_id, source_id)
             deleted = closing.delete(conn, ids, scope_id, at, sync, "not in a complete listing of its scope or another")
             recount(conn, scope_id)
-            ledger.settle_scope(conn, Place(source_id, scope_id, self.sync_id, at), deleted)
+            ledger.settle_scope(conn, Place(source_id, scope_id, self.sync_id, at), deleted, token)
 
     # --- what every transaction needs ---
 

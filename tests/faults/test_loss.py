@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ LOST = {
     "snowflake": "RETAIL.SALES",
 }
 """A scope with datasets, as the platform's `lose` fault names it."""
+NO_TOKENS = timedelta(0)
+"""Where a fault is to hit a listing, and not the reading of a token before it."""
 
 
 @pytest.fixture(scope="module", params=[pytest.param(p, marks=pytest.mark.xdist_group(f"sync-{p}")) for p in PLATFORMS])
@@ -113,7 +116,7 @@ def test_a_call_in_the_middle_fails(source: SandboxSource, inventory: Inventory)
     before = synced(source, inventory)
     fields, rule = MIDDLE[source.platform]
     source.faults({"action": "fail", "status": 500, "times": 1, **rule})
-    result = source.sync(inventory, source=without_retries(source, **fields))
+    result = source.sync(inventory, source=without_retries(source, **fields), full_listing_interval=NO_TOKENS)
     assert state(inventory) == before
     odd = [o for o in result.outcomes.values() if o.status is not Status.COMPLETE]
     assert odd and result.summary.status == "partial" and result.summary.reasons
@@ -140,7 +143,7 @@ def test_page_two_of_three_fails(lake: SandboxSource, inventory: Inventory) -> N
     assert lake.sync(inventory).summary.status == "complete"
     before = state(inventory)
     lake.faults({"action": "fail", "match": 'GetTables.*"wide"', "after": 1, "times": 1, "status": 500})
-    result = lake.sync(inventory, source=without_retries(lake))
+    result = lake.sync(inventory, source=without_retries(lake), full_listing_interval=NO_TOKENS)
     lake.faults()
     assert state(inventory) == before
     outcome = result.outcomes["wide"]

@@ -19,6 +19,7 @@ def test_the_defaults() -> None:
         "loss_guard_ratio": 0.2,
         "loss_guard_minimum": 3,
         "sensor_interval_seconds": 60,
+        "full_listing_interval_hours": 24,
         "retries": 2,
         "retry_wait_seconds": 30,
         "busy_wait_seconds": 120,
