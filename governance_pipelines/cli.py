@@ -4,6 +4,8 @@ Imports of everything heavy wait until a command runs, so that `governance --hel
 """
 
 import sys
+from enum import Enum
+from pathlib import Path
 from typing import Annotated, TextIO
 
 import typer
@@ -28,6 +30,14 @@ app.add_typer(sandbox, name="sandbox", no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead.")]
 Scale = Annotated[int | None, typer.Option(min=1, help="Multiply the sandbox's estate.")]
 Seed = Annotated[int | None, typer.Option(help="Draw row counts and sizes of glue and databricks anew.")]
+
+
+class ExportForm(Enum):
+    """Forms of `export`."""
+
+    PARQUET = "parquet"
+    JSONL = "jsonl"
+    OPENLINEAGE = "openlineage"
 
 
 @app.command()
@@ -186,6 +196,26 @@ def search(
     from governance_pipelines.commands.read import run_search
 
     raise typer.Exit(run_search(text, as_json))
+
+
+@app.command()
+def export(
+    output: Annotated[Path, typer.Option(metavar="DIR", help="Where to write; made where it is missing.")],
+    form: Annotated[ExportForm, typer.Option("--format", help="In which form.")] = ExportForm.PARQUET,
+    since: Annotated[str | None, typer.Option(help="Only what changed since: 2026-11-03, 2h, yesterday …")] = None,
+    as_of: Annotated[str | None, typer.Option("--as-of", help="As it was at this moment; default now.")] = None,
+    source: Annotated[str | None, typer.Option(help="Only this one.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier export in the directory.")] = False,
+    compressed: Annotated[bool, typer.Option("--gzip", help="Compress lines and events.")] = False,
+    namespace: Annotated[
+        list[str] | None, typer.Option(metavar="SOURCE=NAMESPACE", help="For OpenLineage; may be repeated.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write the inventory into a directory: Parquet, JSON lines or OpenLineage events, all of one moment."""
+    from governance_pipelines.commands.export import run
+
+    raise typer.Exit(run(form.value, output, since, as_of, source, overwrite, compressed, namespace or [], as_json))
 
 
 @sandbox.command("up")

@@ -1,0 +1,1 @@
+"""The open forms in which the inventory leaves: typed tables, JSON lines, OpenLineage events. Pure."""
