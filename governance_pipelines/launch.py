@@ -15,7 +15,7 @@ from assets.integrations.sync import Progress
 from governance.errors import ConfigurationError, Unavailable
 from governance_pipelines.bindings import Installation
 from governance_pipelines.deployment import deployment, source_assets
-from governance_pipelines.jobs import CHECKS_JOB, source_job_name
+from governance_pipelines.jobs import source_job_name
 from governance_pipelines.orphans import process_tag
 from resources.inventory.database import Inventory
 
@@ -77,8 +77,8 @@ def run_sync(
         ]
 
 
-def submit_checks(address: str) -> str:
-    """Queues the checks on the inventory with the services at `address`; gives the run's id.
+def submit(address: str, job: str) -> str:
+    """Queues a job with the services at `address`; gives the run's id.
 
     Raises:
         Unavailable: the web server did not take it.
@@ -88,13 +88,13 @@ def submit_checks(address: str) -> str:
     where = urlsplit(address)
     try:
         client = DagsterGraphQLClient(where.hostname or "127.0.0.1", port_number=where.port)
-        return client.submit_job_execution(CHECKS_JOB, repository_location_name=LOCATION)
+        return client.submit_job_execution(job, repository_location_name=LOCATION)
     except DagsterGraphQLClientError as error:
         raise Unavailable(
-            f"the job {CHECKS_JOB} was not queued: {error}",
+            f"the job {job} was not queued: {error}",
             platform="dagster",
-            operation=CHECKS_JOB,
-            remedy=f"launch {CHECKS_JOB} in the web UI",
+            operation=job,
+            remedy=f"launch {job} in the web UI",
         ) from error
 
 

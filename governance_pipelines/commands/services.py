@@ -83,10 +83,13 @@ def _first_sync(here: Installation, out: Console) -> int:
     summary(out, results)
     address = web_address(here.home)
     if address is not None and worst(results) != "failed":
-        from governance_pipelines.launch import submit_checks
+        from governance_pipelines.facet_jobs import FACTS_JOB
+        from governance_pipelines.jobs import CHECKS_JOB
+        from governance_pipelines.launch import submit
 
-        submit_checks(address)
-        out.print("\nThe checks on the inventory are queued; they show in the web UI within a minute.", markup=False)
+        for job in (CHECKS_JOB, FACTS_JOB):
+            submit(address, job)
+        out.print("\nChecks, access and lineage are queued; they show in the web UI within a minute.", markup=False)
     return EXIT[worst(results)]
 
 

@@ -225,7 +225,7 @@ class InventoryQueries:
     def runs(self, source: str | None = None, limit: int = 50) -> list[RunRow]:
         """The latest syncs, newest first."""
         v = views.sync_runs.c
-        query = _of(source, _select(views.sync_runs, RunRow), v)
+        query = _of(source, _select(views.sync_runs, RunRow).where(v.facet == "metadata"), v)
         return self._rows(RunRow, query.order_by(v.sync_id.desc()).limit(limit))
 
     def sync_of_run(self, run_id: str, source: str) -> SyncSummary | None:
