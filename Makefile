@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: run stop test lint bench clean
+.PHONY: run stop test faults lint bench clean
 
 $(STAMP): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo 'Python 3.11 or 3.12 is needed: install it, or name it with make PYTHON=…' >&2; exit 1; }
@@ -23,6 +23,10 @@ stop:
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+# every fault of docs/reliability.md, the long part too; GOVERNANCE_TEST_SEED=… repeats a run
+faults: $(STAMP)
+	$(BIN)/python -m pytest tests/faults -m 'faults or not faults' -n 2 --dist loadgroup
 
 lint: $(STAMP)
 	$(BIN)/ruff format --check .

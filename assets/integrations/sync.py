@@ -4,6 +4,7 @@ No Dagster here: the same generator serves the asset, the estate job and tests. 
 data, scope by scope; the outcomes it yields are for showing.
 """
 
+import threading
 import time
 import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -16,9 +17,10 @@ from typing import Protocol
 import structlog
 
 from assets.integrations.tokens import basis_of, read_tokens
-from governance.errors import GovernanceError
+from governance.errors import GovernanceError, Transient
 from governance.estate import Source
-from governance.listing import Presence, Reason, Scope, ScopeListing, Status
+from governance.filters import NameFilter
+from governance.listing import Page, Presence, Reason, Scope, ScopeListing, Status
 from governance.loss_guard import LossGuard
 from resources.inventory.database import Inventory
 from resources.inventory.outcomes import COUNTS, ScopeOutcome, SourceBusy, SourceIdentity, SyncMode, SyncSummary
@@ -29,6 +31,36 @@ from resources.source import Reader
 BUSY_POLL_SECONDS = 0.5
 
 log = structlog.get_logger(__name__)
+
+
+class Stopped(Transient):
+    """The run was told to end while a scope was being read."""
+
+
+@dataclass(frozen=True)
+class Pages:
+    """The pages of a scope, from the first one whenever they are asked for; they end early once `stop` is set."""
+
+    reader: Reader
+    scope: Scope
+    names: NameFilter
+    stop: threading.Event
+
+    def __iter__(self) -> Iterator[Page]:
+        """Reads them.
+
+        Raises:
+            Stopped: at the end of the page that was being read; what came before it is kept.
+            GovernanceError: as the reader.
+        """
+        for page in self.reader.read(self.scope, self.names):
+            yield page
+            if self.stop.is_set():
+                raise Stopped(
+                    f"the run was told to end while {self.scope.name} was being read; its pages so far are stored",
+                    operation="stop",
+                    remedy="sync again: it goes on from here",
+                )
 
 
 class Progress(Protocol):
@@ -242,11 +274,10 @@ def _read_scopes(
         progress.on_datasets(name, datasets)
 
     def one(scope: Scope) -> ScopeOutcome:
-        pages = reader.read(scope, request.source.names)
         try:
             return sync.write_scope(
                 scope,
-                pages,
+                Pages(reader, scope, request.source.names, stop),
                 request.source.names,
                 accept_loss=request.accept_loss,
                 progress=count,
@@ -259,6 +290,7 @@ def _read_scopes(
             reason = Reason("internal_error", f"{type(error).__name__}: {error}", remedy="report it with the run's log")
             return sync.fail_scope(scope, reason)
 
+    stop = threading.Event()
     pool = ThreadPoolExecutor(max_workers=max(1, request.threads), thread_name_prefix=f"sync-{name}")
     try:
         running: list[Future[ScopeOutcome]] = [pool.submit(one, scope) for scope in wanted]
@@ -267,4 +299,6 @@ def _read_scopes(
             progress.on_scope(name, outcome.scope, outcome.status)
             yield outcome
     finally:
+        # after a signal or an error the scopes that are being read end with the page they are at
+        stop.set()
         pool.shutdown(wait=True, cancel_futures=True)

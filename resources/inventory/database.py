@@ -128,8 +128,7 @@ class Inventory:
             GovernanceError: Transient or Terminal as the SQLSTATE says; Unavailable where all are in use.
         """
         with self.errors():
-            pool = self._opened()
-            conn = self._taken(pool)
+            pool, conn = self._taken()
             try:
                 with conn:
                     yield conn
@@ -212,8 +211,9 @@ class Inventory:
                 )
             return self._pool
 
-    def _taken(self, pool: ConnectionPool[psycopg.Connection]) -> psycopg.Connection:
-        """A connection out of the pool, before long: who waits for one says why there is none."""
+    def _taken(self) -> tuple[ConnectionPool[psycopg.Connection], psycopg.Connection]:
+        """A connection and its pool, before long: who waits for one says why there is none."""
+        pool = self._opened()
         try:
             conn = pool.getconn()
         except PoolTimeout as error:
@@ -228,10 +228,16 @@ class Inventory:
                 ) from error
             # the server's own word is worth more than the pool's
             psycopg.connect(self.url, **self._options()).close()
-            raise
+            # it answers: the pool would only ask again when its growing waits are over
+            with self._guard:
+                stale, self._pool = (pool, None) if self._pool is pool else (None, self._pool)
+            if stale is not None:
+                stale.close()
+            pool = self._opened()
+            conn = pool.getconn()
         with self._guard:
             self._in_use += 1
-        return conn
+        return pool, conn
 
     def _options(self) -> dict[str, Any]:
         limits = {"statement_timeout": self.statement_timeout, "lock_timeout": self.lock_timeout}

@@ -25,6 +25,7 @@ from resources.inventory.scope_batch import Place
 from resources.inventory.tokens import Token
 
 _LOCK_CLASS = 0x676F76
+_SCOPE_LOCK_CLASS = 0x676F77
 _MOST_REASONS = 1000
 
 
@@ -78,6 +79,59 @@ def open_run(lock: psycopg.Connection, source: SourceIdentity, run_id: str, acto
         clock = _value(lock, "SELECT max(written_at) FROM inventory.scope WHERE source_id = %s", [source_id])
         audit.append(lock, actor, "sync.started", source.name, {"run_id": run_id, "mode": mode, "sync_id": sync_id})
     return Opened(source_id, sync_id, fence, run_id, actor, mode, clock or datetime.min.replace(tzinfo=UTC))
+
+
+def retake_lock(conn: psycopg.Connection, opened: Opened, source: SourceIdentity, lost: int) -> None:
+    """Takes a source's lock for a run whose connection was lost, which the server may not have noticed.
+
+    Args:
+        conn: the new connection, after `check_fence`.
+        opened: the run.
+        source: for the message.
+        lost: the server process of the lost connection; ended where it is still the holder.
+
+    Raises:
+        SourceBusy: another session holds the lock.
+    """
+    key = [_LOCK_CLASS, opened.source_id]
+    if _value(conn, "SELECT pg_try_advisory_lock(%s, %s)", key):
+        return
+    conn.execute(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = %s"
+        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        " AND (classid, objid, objsubid) = (%s, %s, 2)",
+        [lost, *key],
+    )
+    if not _value(conn, "SELECT pg_try_advisory_lock(%s, %s)", key):
+        raise SourceBusy(
+            f"another run took {source.name} over while run {opened.run_id} had lost its lock",
+            platform="inventory",
+            operation="retake lock",
+            remedy="nothing: the later run does the work",
+        )
+
+
+def hold_scope(conn: psycopg.Connection, scope: int) -> None:
+    """Waits until no other transaction writes the scope, and keeps others out until this one ends.
+
+    Only a transaction whose client is gone can be there, since a source has one run and a run reads a scope once at a
+    time: it is ended, and with it the doubt of whether it will still be committed.
+    """
+    key = [_SCOPE_LOCK_CLASS, scope]
+    if not _value(conn, "SELECT pg_try_advisory_xact_lock(%s, %s)", key):
+        conn.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+            " AND (classid, objid, objsubid) = (%s, %s, 2) AND pid <> pg_backend_pid()",
+            key,
+        )
+        conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", key)
+
+
+def is_recorded(conn: psycopg.Connection, place: Place) -> bool:
+    """Whether the transaction with this timestamp, which wrote this scope, was committed."""
+    query = "SELECT FROM inventory.sync_scope WHERE sync_id = %s AND scope_id = %s AND at = %s"
+    return conn.execute(query, [place.sync_id, place.scope_id, place.at]).fetchone() is not None
 
 
 def check_fence(conn: psycopg.Connection, opened: Opened, source: SourceIdentity, *, lock: bool) -> None:
@@ -232,10 +286,17 @@ def _notify(conn: psycopg.Connection, place: Place) -> None:
 
 
 def add_reasons(conn: psycopg.Connection, sync_id: int, reasons: Sequence[Reason]) -> None:
-    """Adds reasons of the whole sync, such as a partial list of scopes."""
+    """Adds reasons of the whole sync, such as a partial list of scopes; those that are there already are not added."""
+    added = json_text(reasons)
     conn.execute(
-        "UPDATE inventory.sync_run SET reasons = reasons || %s::jsonb WHERE id = %s", [json_text(reasons), sync_id]
+        "UPDATE inventory.sync_run SET reasons = reasons || %s::jsonb WHERE id = %s AND NOT reasons @> %s::jsonb",
+        [added, sync_id, added],
     )
+
+
+def is_running(conn: psycopg.Connection, sync_id: int) -> bool:
+    """Whether the run's row has not been closed."""
+    return bool(_value(conn, "SELECT status = 'running' FROM inventory.sync_run WHERE id = %s", [sync_id]))
 
 
 def close_run(conn: psycopg.Connection, opened: Opened, at: datetime) -> SyncSummary:

@@ -11,7 +11,7 @@ from resources.inventory.attempts import retrying
 from resources.inventory.database import Inventory
 from resources.inventory.outcomes import SourceIdentity, SyncMode
 
-_OPENING = 3
+_OPENING = 5
 
 
 class SourceLock:

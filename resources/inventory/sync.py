@@ -8,21 +8,27 @@ Rules that hold whatever happens:
 - A dataset that shows up in another scope of its source moved there: that is an update. Where its name says nothing of
   its scope (collections), a missing one is therefore deleted only at the end of the sync, if no other scope had it.
 - A run that died leaves its finished scopes; the next sync of the source closes its row as failed.
+- A transaction that a passing fault of the database ended is done again, whole (see `attempts`). Where its commit was
+  sent and not answered, the scope's row tells whether it happened before anything is done again.
 """
 
 import threading
 from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
+from typing import TypeVar
 
 import psycopg
+import structlog
 
-from governance.errors import GovernanceError
+from governance.errors import GovernanceError, Unavailable
 from governance.filters import NameFilter
 from governance.listing import Page, Reason, Scope, ScopeListing, Status
 from governance.loss_guard import LossGuard
 from resources.inventory import closing, containers, ledger, tokens
+from resources.inventory.attempts import ATTEMPTS, Attempts
 from resources.inventory.database import Inventory
 from resources.inventory.outcomes import (
     COUNTS,
@@ -35,6 +41,7 @@ from resources.inventory.outcomes import (
 )
 from resources.inventory.scope_batch import Place
 from resources.inventory.scope_write import ScopeWrite, recount
+from resources.inventory.source_lock import SourceLock
 from resources.inventory.tokens import Token, Unmoved
 
 __all__ = [
@@ -50,47 +57,54 @@ __all__ = [
 _ID_BLOCK = 1024
 _TICK = timedelta(microseconds=1)
 
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
 
 class SourceSync:
     """An open sync of one source. Every method may be called from several threads."""
 
-    def __init__(self, inventory: Inventory, source: SourceIdentity, opened: ledger.Opened, guard: LossGuard) -> None:
+    def __init__(
+        self, inventory: Inventory, source: SourceIdentity, opened: ledger.Opened, guard: LossGuard, held: SourceLock
+    ) -> None:
         self.sync_id = opened.sync_id
         self._inventory, self._source, self._opened, self._guard = inventory, source, opened, guard
+        self._held, self._again = held, Attempts()
         self._lock = threading.Lock()
         self._last = opened.clock
         self._scope_ids: dict[str, int] = {}
         self._free_ids: list[int] = []
         self._unsure: dict[str, tuple[array[int], Token | None]] = {}
         self._ended = False
-        # more threads than connections wait here, where no time-out counts
-        self._places = threading.BoundedSemaphore(inventory.pool_size)
+        # more threads than connections wait here, where no time-out counts; one is left for who looks on
+        self._places = threading.BoundedSemaphore(max(1, inventory.pool_size - 1))
 
     # --- scopes ---
 
     def record_scopes(self, listing: ScopeListing) -> None:
         """Keeps the listed scopes and their containers."""
+        self._again("record scopes", lambda: self._record_scopes(listing))
+
+    def _record_scopes(self, listing: ScopeListing) -> None:
         source_id = self._opened.source_id
         with self._transaction() as (conn, at):
             ids = ledger.upsert_scopes(conn, source_id, listing.scopes)
             found = containers.store(conn, listing.containers, source_id, None, at)
             if listing.status is Status.COMPLETE:
                 containers.mark_missing(conn, found, source_id, None, at)
+            if listing.reasons:
+                ledger.add_reasons(conn, self.sync_id, listing.reasons)
         with self._lock:
             self._scope_ids.update(ids)
-        if listing.reasons:
-            with self._inventory.connection() as conn:
-                ledger.add_reasons(conn, self.sync_id, listing.reasons)
 
     def known_scopes(self) -> dict[str, KnownScope]:
         """Every scope the inventory has of this source, deleted ones too, by name."""
-        with self._inventory.connection() as conn:
-            return ledger.known_scopes(conn, self._opened.source_id)
+        return self._read("known scopes", lambda conn: ledger.known_scopes(conn, self._opened.source_id))
 
     def finished(self, run_ids: Sequence[str]) -> set[str]:
         """The scopes whose listing was complete in one of these runs."""
-        with self._inventory.connection() as conn:
-            return ledger.finished(conn, self._opened.source_id, run_ids)
+        return self._read("finished scopes", lambda conn: ledger.finished(conn, self._opened.source_id, run_ids))
 
     def unmoved(self, tokens_now: Mapping[str, Token], within: timedelta) -> dict[str, Unmoved]:
         """The scopes that need no listing: their token and its basis are those of their last complete listing.
@@ -99,8 +113,8 @@ class SourceSync:
             tokens_now: by scope name, as the platform tells them now.
             within: how old that listing may be.
         """
-        with self._inventory.connection() as conn:
-            return tokens.unmoved(conn, self._opened.source_id, tokens_now, within)
+        source_id = self._opened.source_id
+        return self._read("unmoved scopes", lambda conn: tokens.unmoved(conn, source_id, tokens_now, within))
 
     @property
     def has_unsure(self) -> bool:
@@ -110,14 +124,18 @@ class SourceSync:
 
     def skip_scopes(self, skipped: Sequence[Unmoved]) -> list[ScopeOutcome]:
         """Records that these scopes did not change and were not listed; no row of a dataset is touched."""
-        with self._transaction() as (conn, _):
-            tokens.record_skipped(conn, self.sync_id, skipped)
+
+        def once() -> None:
+            with self._transaction() as (conn, _):
+                tokens.record_skipped(conn, self.sync_id, skipped)
+
+        self._again("skip scopes", once)
         return [one.outcome for one in skipped]
 
     def write_scope(
         self,
         scope: Scope,
-        pages: Iterator[Page],
+        pages: Iterable[Page],
         names: NameFilter,
         *,
         accept_loss: bool = False,
@@ -129,6 +147,7 @@ class SourceSync:
         Args:
             scope: whose listing it is.
             pages: read here; a GovernanceError they raise makes the scope partial, or failed before the first page.
+                Where they can be iterated anew, they are read again after a passing fault of the database.
             names: what the source governs; what it excludes becomes out of scope.
             accept_loss: whether the loss guard is told to let go.
             progress: called with the datasets and pages read since the last call.
@@ -138,13 +157,29 @@ class SourceSync:
             GovernanceError: the database failed, or another run took the source over; nothing was written.
         """
         scope_id = self._scope_id(scope)
-        with self._transaction() as (conn, at):
-            place = Place(self._opened.source_id, scope_id, self.sync_id, at)
-            write = ScopeWrite(conn, scope, place, names, self._new_ids)
-            error = write.read(pages, progress)
-            if error is None or write.tally.counts["pages"]:
-                return self._settle(conn, write, error, accept_loss, token)
-        return self.fail_scope(scope, Reason.of(error))
+        ended: list[tuple[Place, ScopeOutcome]] = []
+        faults: list[Unavailable] = []
+
+        def once() -> ScopeOutcome | GovernanceError:
+            with self._remembering(faults), self._transaction() as (conn, at):
+                ledger.hold_scope(conn, scope_id)
+                for earlier, outcome in ended:
+                    if ledger.is_recorded(conn, earlier):
+                        return outcome
+                reading = iter(pages)
+                if faults and reading is pages:
+                    # some of them were read already
+                    raise faults[0]
+                place = Place(self._opened.source_id, scope_id, self.sync_id, at)
+                write = ScopeWrite(conn, scope, place, names, self._new_ids)
+                error = write.read(reading, progress)
+                if error is not None and not write.tally.counts["pages"]:
+                    return error
+                ended.append((place, self._settle(conn, write, error, accept_loss, token)))
+            return ended[-1][1]
+
+        found = self._again("write scope", once, 2 if isinstance(pages, Iterator) else ATTEMPTS)
+        return found if isinstance(found, ScopeOutcome) else self.fail_scope(scope, Reason.of(found))
 
     def _settle(
         self,
@@ -177,8 +212,9 @@ class SourceSync:
         if token is not None and write.token:
             token = Token(write.token, token.basis)
         ledger.record_outcome(conn, write.place, outcome, settled=not unsure, token=token)
-        if unsure:
-            with self._lock:
+        with self._lock:
+            self._unsure.pop(write.scope.name, None)
+            if unsure:
                 self._unsure[write.scope.name] = (unsure, token)
         return outcome
 
@@ -188,15 +224,21 @@ class SourceSync:
         outcome = ScopeOutcome(
             scope.name, Status.FAILED, (reason,), dict.fromkeys(COUNTS, 0), {}, {}, 0.0, held=0, changed=False
         )
-        with self._transaction() as (conn, at):
-            place = Place(self._opened.source_id, scope_id, self.sync_id, at)
-            ledger.record_outcome(conn, place, outcome, settled=True)
+        with self._lock:
+            self._unsure.pop(scope.name, None)
+
+        def once() -> None:
+            with self._transaction() as (conn, at):
+                place = Place(self._opened.source_id, scope_id, self.sync_id, at)
+                ledger.record_outcome(conn, place, outcome, settled=True)
+
+        self._again("fail scope", once)
         return outcome
 
     def hide_scopes(self, names: Sequence[str]) -> None:
         """Puts the datasets of these scopes out of scope: the filters exclude them now."""
         for name in names:
-            self._end_scope(name, "out_of_scope", "")
+            self._again("hide scope", partial(self._end_scope, name, "out_of_scope", ""))
 
     def drop_scopes(self, names: Sequence[str], evidence: str, accept_loss: bool = False) -> tuple[Reason, ...]:
         """Writes tombstones for all datasets of these scopes.
@@ -214,10 +256,10 @@ class SourceSync:
         held = self._guard.holds_scopes(len(present), len(lost), source=self._source.name)
         if held is not None and not accept_loss:
             for scope in lost:
-                self._hold_scope(scope, held)
+                self._again("hold scope", partial(self._hold_scope, scope, held))
             return (held,)
         for scope in lost:
-            self._end_scope(scope.name, "deleted", evidence)
+            self._again("drop scope", partial(self._end_scope, scope.name, "deleted", evidence))
         return ()
 
     def _hold_scope(self, known: KnownScope, held: Reason) -> None:
@@ -261,11 +303,17 @@ class SourceSync:
         with self._lock:
             unsure, self._unsure = self._unsure, {}
         for name, (ids, token) in unsure.items():
-            self._delete_unsure(name, ids, token)
-        with self._transaction() as (conn, at):
-            summary = ledger.close_run(conn, self._opened, at)
-            ledger.audit_end(conn, self._opened, self._source, summary)
+            self._again("delete what is missing", partial(self._delete_unsure, name, ids, token))
+        summary = self._again("close run", self._close_run)
         self._ended = True
+        return summary
+
+    def _close_run(self) -> SyncSummary:
+        with self._transaction() as (conn, at):
+            if ledger.is_running(conn, self.sync_id):
+                ledger.audit_end(conn, self._opened, self._source, ledger.close_run(conn, self._opened, at))
+            summary = ledger.summary(conn, self.sync_id)
+        assert summary is not None
         return summary
 
     def abandon(self, error: BaseException | None) -> None:
@@ -278,8 +326,13 @@ class SourceSync:
             if isinstance(error, GovernanceError)
             else Reason("aborted", f"{type(error).__name__}: {error}".rstrip(": "))
         )
-        with self._inventory.connection() as conn:
-            ledger.fail_run(conn, self._opened, self._source, reason)
+
+        def once() -> None:
+            with self._inventory.connection() as conn:
+                if ledger.is_running(conn, self.sync_id):
+                    ledger.fail_run(conn, self._opened, self._source, reason)
+
+        self._again("fail run", once)
         self._ended = True
 
     def _delete_unsure(self, name: str, ids: "array[int]", token: Token | None) -> None:
@@ -299,10 +352,36 @@ class SourceSync:
     @contextmanager
     def _transaction(self) -> Iterator[tuple[psycopg.Connection, datetime]]:
         """A transaction with its timestamp; it commits only while this sync still holds the source."""
-        with self._places, self._inventory.connection() as conn:
-            ledger.check_fence(conn, self._opened, self._source, lock=False)
-            yield conn, self._tick(conn)
-            ledger.check_fence(conn, self._opened, self._source, lock=True)
+        try:
+            with self._places:
+                self._held.renew()
+                with self._inventory.connection() as conn:
+                    ledger.check_fence(conn, self._opened, self._source, lock=False)
+                    yield conn, self._tick(conn)
+                    ledger.check_fence(conn, self._opened, self._source, lock=True)
+        except Unavailable:
+            with self._lock:
+                # a server that crashed may hand out the same block once more, where nothing was committed since
+                self._free_ids.clear()
+            raise
+
+    @staticmethod
+    @contextmanager
+    def _remembering(faults: list[Unavailable]) -> Iterator[None]:
+        try:
+            yield
+        except Unavailable as fault:
+            faults.append(fault)
+            raise
+
+    def _read(self, what: str, ask: Callable[[psycopg.Connection], T]) -> T:
+        """What a connection answers, asked again where a fault passes."""
+
+        def once() -> T:
+            with self._inventory.connection() as conn:
+                return ask(conn)
+
+        return self._again(what, once)
 
     def _tick(self, conn: psycopg.Connection) -> datetime:
         """The database's time, or just after our last timestamp where its clock stands or steps back."""
@@ -323,8 +402,7 @@ class SourceSync:
             known = self._scope_ids.get(scope.name)
         if known is not None:
             return known
-        with self._inventory.connection() as conn:
-            ids = ledger.upsert_scopes(conn, self._opened.source_id, [scope])
+        ids = self._read("store scope", lambda conn: ledger.upsert_scopes(conn, self._opened.source_id, [scope]))
         with self._lock:
             self._scope_ids.update(ids)
         return ids[scope.name]
@@ -353,9 +431,15 @@ def inventory_sync(
         SourceBusy: another run holds the source; its run id is in the message.
         GovernanceError: the database cannot be reached.
     """
-    with inventory.dedicated() as lock:
-        opened = ledger.open_run(lock, source, run_id, actor, mode)
-        sync = SourceSync(inventory, source, opened, guard)
-        with ExitStack() as stack:
-            stack.push(lambda _, error, __: sync.abandon(error))
+    with SourceLock(inventory, source) as held:
+        sync = SourceSync(inventory, source, held.open_run(run_id, actor, mode), guard, held)
+        try:
             yield sync
+        except BaseException as error:
+            try:
+                sync.abandon(error)
+            except GovernanceError as second:
+                # the next run of the source closes the row
+                log.warning("run.left_open", run=run_id, error=str(second))
+            raise
+        sync.abandon(None)

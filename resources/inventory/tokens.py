@@ -80,7 +80,8 @@ def record_skipped(conn: psycopg.Connection, sync_id: int, skipped: Sequence[Unm
     conn.execute(
         "INSERT INTO inventory.sync_scope (sync_id, scope_id, status, counts, notes, at, started_at)"
         " SELECT %s, n.scope_id, 'complete', n.counts::jsonb, n.notes::jsonb, n.at, clock_timestamp()"
-        " FROM unnest(%s::int[], %s::text[], %s::text[], %s::timestamptz[]) n (scope_id, counts, notes, at)",
+        " FROM unnest(%s::int[], %s::text[], %s::text[], %s::timestamptz[]) n (scope_id, counts, notes, at)"
+        " ON CONFLICT DO NOTHING",
         [
             sync_id,
             [one.scope_id for one in skipped],
