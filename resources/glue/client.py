@@ -8,6 +8,7 @@ from governance.filters import NameFilter
 from governance.listing import Page, Presence, Probe, Reason, Scope, ScopeListing
 from governance.model import Column, Container, Tag
 from resources.calls import Caller, CallPolicy, Meter
+from resources.glue.client_bounds import bound
 from resources.glue.client_errors import Classifier, partition_of
 from resources.glue.client_pages import pages
 from resources.glue.client_session import Connection, config_of, open_clients, open_session
@@ -32,6 +33,8 @@ class GlueReader(Reader):
         self.connection = connection
         config = config_of(policy)
         clients = open_clients(open_session(connection, config, fast=fast), connection, config)
+        for client in clients.values():
+            bound(client, policy)
         # not as boto3-stubs type it: with our parser times are numbers
         self._glue: Any = clients["glue"]
         self._sts: Any = clients["sts"]

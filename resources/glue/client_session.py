@@ -64,7 +64,7 @@ class PlainJSON(parsers.JSONParser):
 def _lenient(body: bytes) -> Any:
     try:
         return json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise parsers.ResponseParserError(f"the answer is not JSON: {error}") from error
 
 

@@ -4,13 +4,13 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import snowflake.connector
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization as ser
 from snowflake.connector import errors as sdk
 
 from governance.errors import ConfigurationError
 from resources.calls import Caller, CallPolicy
+from resources.snowflake.client_bounds import connect
 from resources.snowflake.client_errors import PLATFORM, OneTry, classify, one_try
 
 Row = dict[str, Any]
@@ -64,7 +64,7 @@ class Client:
     """Queries of one source. Threads share nothing but the counters."""
 
     def __init__(self, options: Mapping[str, Any], policy: CallPolicy) -> None:
-        self._options = {**bounds(policy), **options}
+        self._options, self._policy = {**bounds(policy), **options}, policy
         self.caller = Caller(PLATFORM, classify, policy)
         self._local = threading.local()
         self._open: list[Any] = []
@@ -121,7 +121,7 @@ class Client:
         """This thread's connection."""
         found = getattr(self._local, "connection", None)
         if found is None:
-            found = snowflake.connector.connect(**self._options)
+            found = connect(self._policy, self._options)
             self._local.connection = found
             with self._lock:
                 self._open.append(found)
