@@ -15,7 +15,7 @@ Rules that hold whatever happens:
 import threading
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
@@ -320,7 +320,7 @@ class SourceSync:
         """Closes the run's row as failed, unless it was finished; `error` is what ended the sync."""
         if self._ended:
             return
-        error = error or GovernanceError("the sync ended without being finished")
+        error, cause = error or GovernanceError("the sync ended without being finished"), error
         reason = (
             Reason.of(error)
             if isinstance(error, GovernanceError)
@@ -332,7 +332,13 @@ class SourceSync:
                 if ledger.is_running(conn, self.sync_id):
                     ledger.fail_run(conn, self._opened, self._source, reason)
 
-        self._again("fail run", once)
+        try:
+            self._again("fail run", once)
+        except GovernanceError as second:
+            if cause is None:
+                raise
+            # what ended the sync is worth more; the next run of the source closes the row
+            log.warning("run.left_open", run=self._opened.run_id, error=str(second))
         self._ended = True
 
     def _delete_unsure(self, name: str, ids: "array[int]", token: Token | None) -> None:
@@ -433,13 +439,6 @@ def inventory_sync(
     """
     with SourceLock(inventory, source) as held:
         sync = SourceSync(inventory, source, held.open_run(run_id, actor, mode), guard, held)
-        try:
+        with ExitStack() as stack:
+            stack.push(lambda _, error, __: sync.abandon(error))
             yield sync
-        except BaseException as error:
-            try:
-                sync.abandon(error)
-            except GovernanceError as second:
-                # the next run of the source closes the row
-                log.warning("run.left_open", run=run_id, error=str(second))
-            raise
-        sync.abandon(None)

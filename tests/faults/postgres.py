@@ -34,9 +34,11 @@ class Server:
         self.home, self.data, self.port = home, home / name, free_port()
         self.settings = {**SETTINGS, "listen_addresses": "'127.0.0.1'", **(settings or {})}
 
-    def make(self) -> None:
-        """An empty cluster."""
-        self._run("initdb", "--auth=trust", "--encoding=utf8", "--no-sync", "-U", "postgres", "-D", str(self.data))
+    def make(self, *options: str) -> None:
+        """An empty cluster; options are those of initdb."""
+        self._run(
+            "initdb", *options, "--auth=trust", "--encoding=utf8", "--no-sync", "-U", "postgres", "-D", str(self.data)
+        )
         self.configure()
 
     def copy(self, primary: "Server", slot: str) -> None:
@@ -72,6 +74,13 @@ class Server:
     def stop(self, mode: str = "immediate") -> None:
         """`immediate` is a crash: no connection is told, nothing is written."""
         self._run("pg_ctl", "stop", "-D", str(self.data), "-m", mode, "-w", "-t", "60")
+
+    def lives(self) -> bool:
+        try:
+            with psycopg.connect(self.url("postgres")):
+                return True
+        except psycopg.OperationalError:
+            return False
 
     def promote(self) -> None:
         self._run("pg_ctl", "promote", "-D", str(self.data), "-w", "-t", "60")

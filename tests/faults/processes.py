@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,15 +19,21 @@ ROOT = Path(__file__).resolve().parents[2]
 class Syncing:
     """The process whose children sync."""
 
-    def __init__(self) -> None:
+    def __init__(self, env: Mapping[str, str] | None = None) -> None:
         command = [sys.executable, "-m", "tests.faults.syncing"]
         self.process = subprocess.Popen(
-            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=dict(os.environ)
+            command,
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **(env or {})},
         )
         assert self._line() == "ready"
 
-    def start(self, source: SandboxSource, inventory: Inventory) -> int:
-        request = {"connection": dict(source.source().connection), "database": inventory.url}
+    def start(self, source: SandboxSource, inventory: Inventory, patience: float = 30) -> int:
+        """The id of a child that syncs; it waits so many seconds for another run of the source to end."""
+        request = {"connection": dict(source.source().connection), "database": inventory.url, "patience": patience}
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps(request) + "\n")
         self.process.stdin.flush()
@@ -64,9 +70,9 @@ class Syncing:
 
 
 @contextmanager
-def running() -> Iterator[Syncing]:
-    """The process, ended at the end."""
-    one = Syncing()
+def running(env: Mapping[str, str] | None = None) -> Iterator[Syncing]:
+    """The process, with these environment variables too; ended at the end."""
+    one = Syncing(env)
     try:
         yield one
     finally:

@@ -6,6 +6,7 @@ ended, by its exit status as `os.waitpid` gives it: 9 for one that was killed by
 
 import json
 import os
+import signal
 import sys
 import traceback
 import uuid
@@ -16,15 +17,24 @@ from assets.integrations.sync import Silent, SyncRequest, sync_source
 from governance.estate import Source
 from governance_pipelines.platforms import source_resource
 from resources.inventory.database import Inventory
+from resources.inventory.outcomes import SourceBusy
 
-PATIENCE = 30
-"""Seconds to wait for the lock of a process that was killed: the server notices when it next writes to it."""
+BUSY = 4
+"""The status of a child that found the source held by another run."""
+
+
+class Told(Exception):
+    """SIGTERM came, as Dagster tells a step: by an exception in the main thread."""
+
+
+def _tell(number: int, frame: object) -> None:
+    raise Told
 
 
 def sync(request: dict[str, Any]) -> None:
     """One whole sync of a source, as a run of its own."""
     source = Source("lake", "glue", request["connection"], (), ())
-    asked = SyncRequest(source, str(uuid.uuid4()), "test", busy_wait_seconds=PATIENCE)
+    asked = SyncRequest(source, str(uuid.uuid4()), "test", busy_wait_seconds=request["patience"])
     with Inventory(request["database"]) as inventory, source_resource(source).reader() as reader:
         for _ in sync_source(asked, reader, inventory, Silent()):
             pass
@@ -37,11 +47,14 @@ def main() -> None:
         child = os.fork()
         if child == 0:
             code = 1
+            signal.signal(signal.SIGTERM, _tell)
             try:
                 sync(json.loads(line))
                 code = 0
+            except SourceBusy:
+                code = BUSY
             finally:
-                if code:
+                if code == 1:
                     traceback.print_exc()
                 os._exit(code)
         print(child, flush=True)
