@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: run stop test faults lint bench clean
+.PHONY: run stop test faults deploy helm lint bench clean
 
 $(STAMP): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo 'Python 3.11 or 3.12 is needed: install it, or name it with make PYTHON=…' >&2; exit 1; }
@@ -27,6 +27,21 @@ test: $(STAMP)
 # every fault of docs/reliability.md, the long part too; GOVERNANCE_TEST_SEED=… repeats a run
 faults: $(STAMP)
 	$(BIN)/python -m pytest tests/faults -m 'faults or not faults' -n 2 --dist loadgroup
+
+# Celery workers and run pools, the long part too: some 10 minutes
+deploy: $(STAMP)
+	$(BIN)/python -m pytest tests/deploy -m 'deploy or not deploy'
+
+# our values against Dagster's own chart; needs Go and the web, or HELM=… and CHART=… where they are at hand
+HELM_VERSION := v3.20.2
+HELM ?= $(CURDIR)/.helm/helm
+CHART ?= $(CURDIR)/.helm/dagster
+helm: $(STAMP)
+	@mkdir -p .helm
+	@test -x $(HELM) || GOBIN=$(CURDIR)/.helm go install helm.sh/helm/v3/cmd/helm@$(HELM_VERSION)
+	@test -d $(CHART) || $(HELM) pull dagster --repo https://dagster-io.github.io/helm --untar -d .helm \
+	  --version "$$($(BIN)/dagster --version | grep -o '[0-9.]*$$')"
+	GOVERNANCE_TEST_HELM=$(HELM) GOVERNANCE_TEST_CHART=$(CHART) $(BIN)/python -m pytest tests/deploy/test_chart.py
 
 lint: $(STAMP)
 	$(BIN)/ruff format --check .

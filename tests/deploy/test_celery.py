@@ -14,7 +14,7 @@ from tests.deploy.conftest import SOURCES, Content
 from tests.fixtures.celery import Cluster, Worker, cluster, inventory_content, lakes
 from tests.fixtures.estate import SandboxSource
 
-pytestmark = [pytest.mark.xdist_group("celery"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.xdist_group("celery"), pytest.mark.timeout(600)]
 
 LOST_AFTER = 5
 NAMES = {f"lake_{n}" for n in range(1, SOURCES + 1)}
