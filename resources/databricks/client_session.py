@@ -17,6 +17,7 @@ from databricks.sdk.errors.base import DatabricksError
 
 from governance.errors import AuthenticationError, GovernanceError, ProtocolError, Terminal, Unavailable
 from resources.calls import Caller, CallPolicy, Meter
+from resources.cursors import MOST_RESTARTS, has_expired, named
 from resources.databricks.client_auth import MachineToken, PersonalToken
 from resources.databricks.client_errors import PLATFORM, Answer, classify, is_stale_token
 from resources.http_bounded import BoundedAdapter
@@ -114,9 +115,16 @@ class Workspace:
         query = {"max_results": 0, **query}
         seen: set[str] = set()
         known: set[str] = set()
-        empty = 0
+        empty = restarts = 0
         while True:
-            answer = self.get(path, query)
+            try:
+                answer = self.get(path, query)
+            except GovernanceError as error:
+                if not has_expired(error, query.pop("page_token", None)) or restarts == MOST_RESTARTS:
+                    raise
+                # from its beginning, records and all: what is told twice counts once
+                restarts, seen, known = restarts + 1, set(), set()
+                continue
             self.meter.add(pages=1)
             # an empty list may be left out, but then there is nothing else but the token
             records = answer.get(key, [] if answer.keys() <= {"next_page_token"} else None)
@@ -132,7 +140,8 @@ class Workspace:
                 return
             if token in seen or empty > _MOST_EMPTY:
                 raise self._nonsense(
-                    path, "the next page token leads in a circle" if token in seen else "pages never end"
+                    path,
+                    f"the next page token {named(token)} leads in a circle" if token in seen else "pages never end",
                 )
             seen.add(token)
             query = {**query, "page_token": token}

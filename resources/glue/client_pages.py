@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from governance.errors import ProtocolError
+from governance.errors import GovernanceError, ProtocolError
+from resources.cursors import MOST_RESTARTS, has_expired, named
 
 _MOST_EMPTY = 1_000
 """Empty pages in a row after which a listing is taken for endless; Glue gives a few where it filters."""
@@ -17,14 +18,22 @@ def pages(operation: str, key: str, ask: Callable[[dict[str, str]], dict[str, An
         key: where an answer has its list.
         ask: makes one call, given `{}` or `{"NextToken": …}`.
 
+    A listing whose token has expired is begun again: its first records then come twice.
+
     Raises:
         ProtocolError: an answer without a list, a token that came before, or page after page with nothing new under
             ever new tokens. The pages so far have been given.
     """
-    token, seen = "", set()
+    token, seen, restarts = "", set[str](), 0
     empty, before = 0, None
     while True:
-        answer = ask({"NextToken": token} if token else {})
+        try:
+            answer = ask({"NextToken": token} if token else {})
+        except GovernanceError as error:
+            if not has_expired(error, token) or restarts == MOST_RESTARTS:
+                raise
+            restarts, token, seen, before = restarts + 1, "", set(), None
+            continue
         page = answer.get(key)
         if not isinstance(page, list):
             # a proxy's answer may be any JSON; an empty catalog says so with an empty list
@@ -43,7 +52,7 @@ def pages(operation: str, key: str, ask: Callable[[dict[str, str]], dict[str, An
         empty, before = (0 if page else empty + 1), page
         if token in seen or repeated or empty > _MOST_EMPTY:
             raise ProtocolError(
-                "the listing never ends: the same next token or page came twice, or nothing but empty pages",
+                f"the listing never ends: next token {named(token)} or its page came twice, or nothing but empty pages",
                 platform="glue",
                 operation=operation,
                 remedy="report it to whoever runs this endpoint; what was read until here is kept",

@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 
-from governance.errors import ProtocolError
+from governance.errors import GovernanceError, ProtocolError
 from governance.listing import Reason
+from resources.cursors import MOST_RESTARTS, has_expired, named
 from resources.purview.client_session import Session
 
 LIMIT = 1000
@@ -39,11 +40,19 @@ def assets(session: Session, collection: str, limit: int = LIMIT) -> Iterator[Fo
     token: str | None = None
     tokens: set[str] = set()
     seen: set[str] = set()
+    restarts = 0
     while True:
         more = {"continuationToken": token} if token else {}
         # by name, since the order by score is none where all score the same
         body = {"keywords": None, "filter": {"collectionId": collection}, "limit": limit, "orderby": [{"name": "ASC"}]}
-        answer = session.datamap(OPERATION, "POST", "/search/query", body={**body, **more})
+        try:
+            answer = session.datamap(OPERATION, "POST", "/search/query", body={**body, **more})
+        except GovernanceError as error:
+            if not has_expired(error, token) or restarts == MOST_RESTARTS:
+                raise
+            # from its beginning, hits and all: what is told twice counts once
+            restarts, token, tokens, seen = restarts + 1, None, set(), set()
+            continue
         hits = [h for h in rows(answer) if isinstance(h, dict) and (not h.get("id") or str(h["id"]) not in seen)]
         seen.update(str(h.get("id") or id(h)) for h in hits)
         token = answer.get("continuationToken")
@@ -52,8 +61,8 @@ def assets(session: Session, collection: str, limit: int = LIMIT) -> Iterator[Fo
             return
         if token in tokens or not hits:
             raise ProtocolError(
-                f"the pages of collection {collection} never end: a page of {len(hits)} new assets names a next one "
-                f"again after {len(seen)}",
+                f"the pages of collection {collection} never end: a page of {len(hits)} new assets names the next one "
+                f"{named(token)} again after {len(seen)}",
                 platform="purview",
                 operation=OPERATION,
                 remedy="try again later; if it stays, report it to Microsoft with the request's id",
