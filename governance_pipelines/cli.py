@@ -218,6 +218,20 @@ def export(
     raise typer.Exit(run(form.value, output, since, as_of, source, overwrite, compressed, namespace or [], as_json))
 
 
+@app.command()
+def prune(
+    keep_months: Annotated[
+        int | None, typer.Option(min=1, max=1200, help="Whole months to keep of everything; default: the settings.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would go.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Drop history, changes, usage and runs that are older than the retention settings. The estate as it is stays."""
+    from governance_pipelines.commands.prune import run
+
+    raise typer.Exit(run(keep_months, dry_run, as_json))
+
+
 @sandbox.command("up")
 def sandbox_up(
     scale: Scale = None,

@@ -14,6 +14,7 @@ from governance_pipelines.facet_jobs import facet_jobs, facet_schedules
 from governance_pipelines.jobs import checks_job, estate_job, source_jobs
 from governance_pipelines.schedules import checks_schedule, longest_gap, source_schedules
 from governance_pipelines.sensors import change_sensors, failure_sensor
+from governance_pipelines.upkeep import prune_job, prune_schedule
 
 
 def source_assets(installation: Installation) -> list[SourceAsset]:
@@ -46,8 +47,14 @@ def deployment(installation: Installation, progress: object = None) -> dg.Defini
             estate_job(sources, estate_executor(settings)),
             checks_job(sources),
             *facet_jobs(facets),
+            prune_job(installation.settings.retention),
         ],
-        schedules=[*source_schedules(sources), checks_schedule(), *facet_schedules(facets, installation.settings)],
+        schedules=[
+            *source_schedules(sources),
+            checks_schedule(),
+            *facet_schedules(facets, installation.settings),
+            prune_schedule(installation.settings.retention),
+        ],
         sensors=[*change_sensors(sources), failure_sensor(sources, installation.settings)],
         resources=_resources(installation, sources, progress),
         executor=asset_executor(settings),

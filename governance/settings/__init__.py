@@ -9,6 +9,7 @@ from governance.settings.dagster import DagsterSettings
 from governance.settings.database import DatabaseSettings
 from governance.settings.logging import LoggingSettings
 from governance.settings.notifications import NotificationSettings
+from governance.settings.retention import RetentionSettings
 from governance.settings.sync import SyncSettings
 from governance.settings.usage import UsageSettings
 from governance.settings.web import WebSettings
@@ -18,6 +19,7 @@ __all__ = [
     "DatabaseSettings",
     "LoggingSettings",
     "NotificationSettings",
+    "RetentionSettings",
     "Settings",
     "SyncSettings",
     "UsageSettings",
@@ -36,4 +38,5 @@ class Settings(BaseModel):
     dagster: DagsterSettings = Field(default_factory=DagsterSettings)
     notifications: NotificationSettings = Field(default_factory=NotificationSettings)
     logging: LoggingSettings = Field(default_factory=LoggingSettings)
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)
     web: WebSettings = Field(default_factory=WebSettings)

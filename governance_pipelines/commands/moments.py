@@ -1,4 +1,4 @@
-"""Moments as people write them: ISO dates and times, `2h`, `3d`, `yesterday`, `tuesday`. Without a zone: local time."""
+"""Moments as people write them: ISO dates and times, `2h`, `3 days ago`, `yesterday`. Without a zone: local time."""
 
 import re
 from datetime import datetime, timedelta
@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 from governance.errors import ConfigurationError
 
 _UNITS = {
-    "s": timedelta(seconds=1),
-    "m": timedelta(minutes=1),
-    "min": timedelta(minutes=1),
-    "h": timedelta(hours=1),
-    "d": timedelta(days=1),
-    "w": timedelta(weeks=1),
+    timedelta(seconds=1): "s|sec|secs|second|seconds",
+    timedelta(minutes=1): "m|min|mins|minute|minutes",
+    timedelta(hours=1): "h|hour|hours",
+    timedelta(days=1): "d|day|days",
+    timedelta(weeks=1): "w|week|weeks",
 }
-_AGO = re.compile(rf"(\d{{1,6}})\s*({'|'.join(_UNITS)})(\s+ago)?")
+_UNIT = {word: unit for unit, words in _UNITS.items() for word in words.split("|")}
+_AGO = re.compile(rf"(\d{{1,6}})\s*({'|'.join(_UNIT)})(\s+ago)?")
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
@@ -21,8 +21,8 @@ def moment(text: str, now: datetime, option: str) -> datetime:
     """The moment that a person means, with a time zone.
 
     Args:
-        text: `2026-11-03`, `2026-11-03T14:00+01:00`, `90m`, `2h`, `3d`, `1w`, `now`, `today`, `yesterday`, or a day
-            of the week for the last one before today; a day is its midnight.
+        text: `2026-11-03`, `2026-11-03T14:00+01:00`, `90m`, `2h`, `3 days ago`, `1w`, `now`, `today`, `yesterday`,
+            or a day of the week for the last one before today; a day is its midnight.
         now: with a time zone, in which what has none is understood.
         option: for the message.
 
@@ -40,12 +40,12 @@ def moment(text: str, now: datetime, option: str) -> datetime:
         return midnight - timedelta(days=(now.weekday() - wanted) % 7 or 7)
     try:
         if ago := _AGO.fullmatch(word):
-            return now - int(ago[1]) * _UNITS[ago[2]]
+            return now - int(ago[1]) * _UNIT[ago[2]]
         at = datetime.fromisoformat(text.strip())
     except (ValueError, OverflowError):
         raise ConfigurationError(
             f"{text!r} is no moment that is understood here",
             operation=option,
-            remedy="write a date (2026-11-03), a time (2026-11-03T14:00), 2h, 3d, yesterday or tuesday",
+            remedy="write a date (2026-11-03), a time (2026-11-03T14:00), 2h, 3 days ago, yesterday or tuesday",
         ) from None
     return at if at.tzinfo else at.replace(tzinfo=now.tzinfo)

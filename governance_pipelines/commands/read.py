@@ -34,6 +34,7 @@ def run_history(name: str, as_json: bool) -> int:
         if not rows and colon:
             rows = list(queries.history(rest, source=source))
         close = [] if rows else [hit.qualified_name for hit in queries.search(name, limit=3)]
+        kept_since = queries.horizons().get("changes")
     if not rows:
         raise NotFound(
             f"the inventory knows no dataset {name}",
@@ -45,7 +46,10 @@ def run_history(name: str, as_json: bool) -> int:
     out = console()
     for (source, qualified), changes in groupby(rows, key=lambda r: (r.source, r.qualified_name)):
         out.print(f"[bold]{escape(qualified)}[/] [dim]in {escape(source)}[/]", soft_wrap=True)
-        for change in changes:
+        told = list(changes)
+        if kept_since is not None and told[0].change != "created":
+            out.print(f"  [dim]{_when(kept_since)}  what changed before is no longer kept[/]", soft_wrap=True)
+        for change in told:
             out.print(f"  {_when(change.at)}  {_change(change)}", soft_wrap=True)
     return 0
 

@@ -75,6 +75,8 @@ def translated(error: psycopg.Error, url: str = "") -> GovernanceError:
         kind, remedy = ConfigurationError, "create the database, or correct its name in GOVERNANCE_DATABASE_URL"
     elif state == "42501":
         kind, remedy = PermissionDenied, "grant the role of GOVERNANCE_DATABASE_URL this privilege"
+    elif state == "GV001":
+        kind, remedy = ConfigurationError, error.diag.message_hint or ""
     elif state in ("42P01", "3F000", "42883", "42703"):
         kind, remedy = ConfigurationError, "bring the schema up to date: `governance up --no-sync`"
     return kind(what, platform="inventory", operation=f"sqlstate {state}" if state else "connect", remedy=remedy)

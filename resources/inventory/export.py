@@ -21,6 +21,7 @@ from governance.errors import ConfigurationError
 from governance.export.manifest import NAME, ExportedFile, Manifest
 from governance.export.openlineage import Namespaces
 from governance.export.tables import Field, Kind
+from resources.inventory import retention
 from resources.inventory import schema as views
 from resources.inventory.database import Inventory
 from resources.inventory.export_files import PARTIAL, JsonLines, Parquet, Sink, make
@@ -246,6 +247,12 @@ def _select(fields: Sequence[Field], relation: sql.Composable, conditions: Seque
 def _snapshot(inventory: Inventory) -> Iterator[psycopg.Connection[Any]]:
     """A transaction of its own that sees one moment, however long it takes, and writes nothing."""
     with inventory.dedicated() as conn:
+        # an old snapshot does not see a new horizon: nothing may be pruned as long as it reads
+        row = conn.execute("SELECT pg_try_advisory_lock_shared(hashtext(%s))", [retention.LOCK]).fetchone()
+        if row is None or not row[0]:
+            raise retention.PruneBusy(
+                "a pruning is under way", platform="inventory", operation="export", remedy="wait for it to end"
+            )
         conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         conn.read_only = True
         with conn.transaction():
@@ -274,6 +281,8 @@ def _check(conn: psycopg.Connection[Any], request: Request, moment: datetime) ->
         raise _wrong(f"{moment:%Y-%m-%d %H:%M:%S %Z} is still to come", "name a moment that is past, or leave it out")
     if request.since is not None and request.since > moment:
         raise _wrong("what changed since then is asked for a moment before it", "let --since come before --as-of")
+    if request.since is not None:
+        retention.refuse_pruned(conn, request.since, "history", "changes")
     known = [row[0] for row in conn.execute("SELECT source FROM inventory.sources ORDER BY source")]
     for name in {request.source, *request.namespaces} - {None, *known}:
         raise _wrong(f"the inventory has no source {name}", f"ask for one of {', '.join(known) or 'none: sync first'}")

@@ -11,7 +11,7 @@ from sqlalchemy import Select, Table, func, select
 from sqlalchemy.engine import make_url
 
 from governance.errors import ConfigurationError
-from resources.inventory import ledger
+from resources.inventory import ledger, retention
 from resources.inventory import schema as views
 from resources.inventory.outcomes import SyncSummary
 
@@ -189,7 +189,13 @@ class InventoryQueries:
         return self._stream(ChangeRow, query.order_by(v.change_id))
 
     def diff(self, since: datetime, until: datetime | None = None, source: str | None = None) -> Iterator[ChangeRow]:
-        """All changes in [since, until), in the order in which they were found."""
+        """All changes in [since, until), in the order in which they were found.
+
+        Raises:
+            ConfigurationError: changes of that time were pruned.
+        """
+        with self._inventory.connection() as conn:
+            retention.refuse_pruned(conn, since, "changes")
         v = views.changes.c
         query = _of(source, _select(views.changes, ChangeRow).where(v.at >= since), v)
         if until is not None:
@@ -303,6 +309,10 @@ class InventoryQueries:
         with self._inventory.connection() as conn:
             rows = conn.execute(*_compiled(query)).fetchall()
         return pandas.DataFrame(rows, columns=[column.name for column in table.columns])
+
+    def horizons(self) -> dict[retention.What, datetime]:
+        """Since when each kind of record is kept, of those of which something was pruned."""
+        return retention.horizons(self._inventory)
 
     def verify_audit(self) -> int | None:
         """The number of the first broken audit entry; None where the chain is whole."""

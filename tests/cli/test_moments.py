@@ -27,6 +27,9 @@ NOW = datetime(2026, 11, 5, 14, 30, tzinfo=UTC)  # a Thursday
         ("2h", NOW - timedelta(hours=2)),
         ("90 min ago", NOW - timedelta(minutes=90)),
         ("1w", NOW - timedelta(days=7)),
+        ("2h ago", NOW - timedelta(hours=2)),
+        ("3 days ago", NOW - timedelta(days=3)),
+        ("1 hour ago", NOW - timedelta(hours=1)),
     ],
 )
 def test_what_people_write_is_understood(text: str, meant: datetime) -> None:
