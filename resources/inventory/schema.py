@@ -136,6 +136,7 @@ quarantine = _view(
     attempts=Integer,
     name=Text,
     last_seen_at=_MOMENT,
+    facet=Text,
 )
 grants = _view(
     "grants",
