@@ -177,8 +177,11 @@ class World:
     def _end_scope(self, sync: SourceSync, model: SourceModel, run: Run) -> None:
         before, held = self.written(run.source, run.ended_scope), dict(model.now)
         if run.then == "drop":
+            # what the filters hide is not asked for any more: only a present scope can be found to be gone
+            present = run.ended_scope in {k.name for k in sync.known_scopes().values() if k.state == "present"}
             sync.drop_scopes([run.ended_scope], "the platform says so", accept_loss=True)
-            model.drop(run.ended_scope)
+            if present:
+                model.drop(run.ended_scope)
         else:
             sync.hide_scopes([run.ended_scope])
             model.hide(run.ended_scope)
