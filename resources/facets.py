@@ -14,7 +14,7 @@ from typing import Self, get_args
 
 import resources
 from governance.filters import NameFilter
-from governance.listing import FactPage, Reason, Scope, ScopeListing
+from governance.listing import FactPage, Probe, Reason, Scope, ScopeListing
 from governance.model import Facet
 from resources.calls import Meter
 from resources.source import SourceResource
@@ -47,6 +47,13 @@ class FactReader(ABC):
         What `names` excludes is left out. Windows of a long history are streamed; where the platform cuts, a Reason
         says so, and what could not be understood is counted in `counts` or quarantined.
         """
+
+    def probe(self) -> Iterator[Probe]:
+        """What `governance doctor` shows of this facet: each privilege it needs beside those of the metadata.
+
+        Called where the source's own probes passed. Names begin with the facet, such as `access: ListPermissions`.
+        """
+        return iter(())
 
     def close(self) -> None:
         """Gives back sockets and sessions."""

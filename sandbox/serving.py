@@ -24,7 +24,7 @@ import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import sandbox
-from governance.model import Dataset
+from governance.model import Dataset, Facet, Fact
 from sandbox import wire
 from sandbox.company.statistics import DEFAULT_SEED
 from sandbox.faults import FaultPlan, Rule
@@ -76,6 +76,13 @@ class Face(ABC):
     @abstractmethod
     def account(self) -> Iterator[Dataset]:
         """Every dataset that a correct inventory of this source holds, from the declarations alone."""
+
+    def facts(self, facet: Facet) -> Iterator[Fact]:
+        """Every fact that the platform's own reader of this facet finds, from the declarations alone.
+
+        None where the platform has no such facet. What follows from views' texts is not the platform's, and not here.
+        """
+        return iter(())
 
     def tls(self) -> tuple[Path, Path] | None:
         """Certificate and key files where the platform's SDK insists on https."""

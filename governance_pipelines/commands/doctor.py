@@ -130,10 +130,18 @@ def _row(conn: "psycopg.Connection", query: LiteralString) -> tuple[Any, ...]:
 
 
 def _source(here: Installation, source: Source) -> Iterator[Probe]:
-    """Each generator of the reader is read out before its connection is closed."""
-    hasty = replace(source, connection={**_HASTE, **source.connection})
-    with here.source_resource(hasty).reader() as reader:
-        yield from reader.probe()
+    """Each generator of the readers is read out before its connection is closed; facets only where metadata works."""
+    from resources.facets import facets_of, open_facet
+
+    resource = here.source_resource(replace(source, connection={**_HASTE, **source.connection}))
+    healthy = True
+    with resource.reader() as reader:
+        for probe in reader.probe():
+            healthy &= probe.ok
+            yield probe
+    for facet in sorted(facets_of(source.platform)) if healthy else ():
+        with open_facet(resource, facet) as facts:
+            yield from facts.probe()
 
 
 def _plain(probe: Probe) -> dict[str, object]:
