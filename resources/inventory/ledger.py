@@ -1,4 +1,4 @@
-"""The book-keeping of syncs: locks and fences, run rows, scopes and their outcomes."""
+"""The book-keeping of syncs: fences, run rows, scopes and their outcomes."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -10,8 +10,9 @@ import psycopg
 
 from governance.listing import Reason, Scope, Status
 from governance.text import clean
-from resources.inventory import audit
+from resources.inventory import audit, locks
 from resources.inventory.bulk import json_text
+from resources.inventory.locks import Lock
 from resources.inventory.outcomes import (
     COUNTS,
     KnownScope,
@@ -24,8 +25,6 @@ from resources.inventory.outcomes import (
 from resources.inventory.scope_batch import Place
 from resources.inventory.tokens import Token
 
-_LOCK_CLASS = 0x676F76
-_SCOPE_LOCK_CLASS = 0x676F77
 _MOST_REASONS = 1000
 
 
@@ -48,7 +47,7 @@ def open_run(lock: psycopg.Connection, source: SourceIdentity, run_id: str, acto
         SourceBusy: another session holds the lock.
     """
     source_id = source_number(lock, source)
-    if not _value(lock, "SELECT pg_try_advisory_lock(%s, %s)", [_LOCK_CLASS, source_id]):
+    if not locks.take(lock, Lock.METADATA, source_id):
         holder = lock.execute(
             "SELECT run_id, actor, started_at FROM inventory.sync_run WHERE source_id = %s AND status = 'running'"
             " AND facet = 'metadata' ORDER BY id DESC LIMIT 1",
@@ -81,51 +80,35 @@ def open_run(lock: psycopg.Connection, source: SourceIdentity, run_id: str, acto
     return Opened(source_id, sync_id, fence, run_id, actor, mode, clock or datetime.min.replace(tzinfo=UTC))
 
 
-def retake_lock(conn: psycopg.Connection, opened: Opened, source: SourceIdentity, lost: int) -> None:
-    """Takes a source's lock for a run whose connection was lost, which the server may not have noticed.
+def retake_lock(conn: psycopg.Connection, opened: Opened, lost: int, source: SourceIdentity) -> None:
+    """Takes a source's lock for a run whose connection was lost.
 
     Args:
-        conn: the new connection, after `check_fence`.
+        conn: the new connection.
         opened: the run.
+        lost: the server process of the lost connection.
         source: for the message.
-        lost: the server process of the lost connection; ended where it is still the holder.
 
     Raises:
-        SourceBusy: another session holds the lock.
+        SourceBusy: another run has taken the source over.
     """
-    key = [_LOCK_CLASS, opened.source_id]
-    if _value(conn, "SELECT pg_try_advisory_lock(%s, %s)", key):
-        return
-    conn.execute(
-        "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = %s"
-        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-        " AND (classid, objid, objsubid) = (%s, %s, 2)",
-        [lost, *key],
+    check_fence(conn, opened, source, lock=False)
+    if not locks.retake(conn, Lock.METADATA, opened.source_id, lost):
+        raise _overtaken(opened, source, "retake lock")
+
+
+def _overtaken(opened: Opened, source: SourceIdentity, operation: str) -> SourceBusy:
+    return SourceBusy(
+        f"another run took {source.name} over while run {opened.run_id} had lost its lock",
+        platform="inventory",
+        operation=operation,
+        remedy="nothing: the later run does the work",
     )
-    if not _value(conn, "SELECT pg_try_advisory_lock(%s, %s)", key):
-        raise SourceBusy(
-            f"another run took {source.name} over while run {opened.run_id} had lost its lock",
-            platform="inventory",
-            operation="retake lock",
-            remedy="nothing: the later run does the work",
-        )
 
 
 def hold_scope(conn: psycopg.Connection, scope: int) -> None:
-    """Waits until no other transaction writes the scope, and keeps others out until this one ends.
-
-    Only a transaction whose client is gone can be there, since a source has one run and a run reads a scope once at a
-    time: it is ended, and with it the doubt of whether it will still be committed.
-    """
-    key = [_SCOPE_LOCK_CLASS, scope]
-    if not _value(conn, "SELECT pg_try_advisory_xact_lock(%s, %s)", key):
-        conn.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
-            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-            " AND (classid, objid, objsubid) = (%s, %s, 2) AND pid <> pg_backend_pid()",
-            key,
-        )
-        conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", key)
+    """Keeps other transactions from the scope until this one ends, and ends one whose client is gone."""
+    locks.hold(conn, Lock.SCOPE, scope)
 
 
 def is_recorded(conn: psycopg.Connection, place: Place) -> bool:
@@ -148,12 +131,7 @@ def check_fence(conn: psycopg.Connection, opened: Opened, source: SourceIdentity
     """
     query = "SELECT fence FROM inventory.source WHERE id = %s" + (" FOR SHARE" if lock else "")
     if _value(conn, query, [opened.source_id]) != opened.fence:
-        raise SourceBusy(
-            f"another run took {source.name} over while run {opened.run_id} had lost its lock",
-            platform="inventory",
-            operation="check fence",
-            remedy="nothing: the later run does the work",
-        )
+        raise _overtaken(opened, source, "check fence")
 
 
 def upsert_scopes(conn: psycopg.Connection, source_id: int, scopes: Iterable[Scope]) -> dict[str, int]:

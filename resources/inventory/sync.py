@@ -39,9 +39,9 @@ from resources.inventory.outcomes import (
     SyncMode,
     SyncSummary,
 )
+from resources.inventory.run_lock import RunLock
 from resources.inventory.scope_batch import Place
 from resources.inventory.scope_write import ScopeWrite, recount
-from resources.inventory.source_lock import SourceLock
 from resources.inventory.tokens import Token, Unmoved
 
 __all__ = [
@@ -66,7 +66,12 @@ class SourceSync:
     """An open sync of one source. Every method may be called from several threads."""
 
     def __init__(
-        self, inventory: Inventory, source: SourceIdentity, opened: ledger.Opened, guard: LossGuard, held: SourceLock
+        self,
+        inventory: Inventory,
+        source: SourceIdentity,
+        opened: ledger.Opened,
+        guard: LossGuard,
+        held: RunLock[ledger.Opened],
     ) -> None:
         self.sync_id = opened.sync_id
         self._inventory, self._source, self._opened, self._guard = inventory, source, opened, guard
@@ -437,8 +442,9 @@ def inventory_sync(
         SourceBusy: another run holds the source; its run id is in the message.
         GovernanceError: the database cannot be reached.
     """
-    with SourceLock(inventory, source) as held:
-        sync = SourceSync(inventory, source, held.open_run(run_id, actor, mode), guard, held)
+    take = partial(ledger.open_run, source=source, run_id=run_id, actor=actor, mode=mode)
+    with RunLock(inventory, take, partial(ledger.retake_lock, source=source)) as held:
+        sync = SourceSync(inventory, source, held.open_run(), guard, held)
         with ExitStack() as stack:
             stack.push(lambda _, error, __: sync.abandon(error))
             yield sync

@@ -131,6 +131,16 @@ def test_two_readings_of_one_facet_do_not_mix(inventory: Inventory) -> None:
             warehouse(inventory, T)
 
 
+@pytest.mark.parametrize("facet", ["access", "lineage", "usage"])
+def test_a_facet_keeps_its_lock_while_the_metadata_are_written(inventory: Inventory, facet: Facet) -> None:
+    with fact_sync(inventory, WAREHOUSE, facet, "one", "test", "source", LossGuard()):
+        # in a new inventory all of them have one number: source, scope and part
+        warehouse(inventory, T)
+        with pytest.raises(SourceBusy):
+            with fact_sync(inventory, WAREHOUSE, facet, "two", "test", "source", LossGuard()):
+                pass
+
+
 def test_readers_follow_roles_and_name_what_is_lacking(inventory: Inventory) -> None:
     warehouse(inventory, T)
     read(

@@ -1,4 +1,4 @@
-"""The book-keeping of a facet's syncs: locks and fences, run rows, parts and their outcomes."""
+"""The book-keeping of a facet's syncs: fences, run rows, parts and their outcomes."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -10,14 +10,15 @@ import psycopg
 from governance.listing import Reason, Scope, Status
 from governance.model import Facet
 from governance.text import clean
-from resources.inventory import audit
+from resources.inventory import audit, locks
 from resources.inventory.bulk import json_text
 from resources.inventory.facts.outcomes import FacetSummary, PartOutcome
 from resources.inventory.facts.write import PartPlace
 from resources.inventory.ledger import source_number
+from resources.inventory.locks import Lock
 from resources.inventory.outcomes import SourceBusy, SourceIdentity, SyncMode
 
-_LOCK_CLASS = {"access": 0x676F77, "lineage": 0x676F78, "usage": 0x676F79}
+_LOCKS = {"access": Lock.ACCESS, "lineage": Lock.LINEAGE, "usage": Lock.USAGE}
 _MOST_REASONS = 1000
 
 
@@ -43,7 +44,7 @@ def open_run(
         SourceBusy: another session holds the lock.
     """
     number = source_number(lock, source)
-    if not _value(lock, "SELECT pg_try_advisory_lock(%s, %s)", [_LOCK_CLASS[facet], number]):
+    if not locks.take(lock, _LOCKS[facet], number):
         raise SourceBusy(
             f"{facet} of {source.name} is being read by another run",
             platform="inventory",

@@ -1,46 +1,59 @@
-"""The lock that makes a run the only one of its source: a session lock on a connection of its own."""
+"""The lock that makes a run the only one of its source or facet: a session lock on a connection of its own."""
 
 import threading
+from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Generic, Self, TypeVar
 
 import psycopg
 
-from resources.inventory import ledger
 from resources.inventory.attempts import retrying
 from resources.inventory.database import Inventory
-from resources.inventory.outcomes import SourceIdentity, SyncMode
 
 _OPENING = 5
 
+Opened = TypeVar("Opened")
 
-class SourceLock:
-    """Held from `open_run` to the end of the context; taken again where its connection was lost."""
 
-    def __init__(self, inventory: Inventory, source: SourceIdentity) -> None:
-        self._inventory, self._source = inventory, source
+class RunLock(Generic[Opened]):
+    """Held from `open_run` to the end of the context; taken again where its connection was lost.
+
+    Args:
+        inventory: where the lock is.
+        take: takes the lock on this connection and opens the run's row.
+        retake: takes it again for this run, if no other has taken its work over since; given the new connection, the
+            run, and the server process of the lost connection.
+    """
+
+    def __init__(
+        self,
+        inventory: Inventory,
+        take: Callable[[psycopg.Connection], Opened],
+        retake: Callable[[psycopg.Connection, Opened, int], None],
+    ) -> None:
+        self._inventory, self._take, self._retake = inventory, take, retake
         self._conn: psycopg.Connection | None = None
-        self._opened: ledger.Opened | None = None
+        self._opened: Opened | None = None
         self._backend = 0
         self._guard = threading.Lock()
 
-    def open_run(self, run_id: str, actor: str, mode: SyncMode) -> ledger.Opened:
+    def open_run(self) -> Opened:
         """Takes the lock and opens a run's row.
 
         Raises:
-            SourceBusy: another run holds the source.
+            SourceBusy: another run holds it.
             GovernanceError: the database cannot be reached.
         """
 
-        def once() -> ledger.Opened:
+        def once() -> Opened:
             with self._inventory.errors():
-                return ledger.open_run(self._connected(), self._source, run_id, actor, mode)
+                return self._take(self._connected())
 
-        self._opened = retrying("open run", _OPENING)(once)
-        return self._opened
+        self._opened = opened = retrying("open run", _OPENING)(once)
+        return opened
 
     def renew(self) -> None:
-        """Takes the lock again, if its connection was lost and no other run has taken the source over since.
+        """Takes the lock again, if its connection was lost and no other run has taken the work over since.
 
         Raises:
             SourceBusy: one has.
@@ -52,9 +65,7 @@ class SourceLock:
                 return
             lost = self._backend
             with self._inventory.errors():
-                conn = self._connected()
-                ledger.check_fence(conn, self._opened, self._source, lock=False)
-                ledger.retake_lock(conn, self._opened, self._source, lost)
+                self._retake(self._connected(), self._opened, lost)
 
     def _lives(self) -> bool:
         try:
