@@ -87,6 +87,8 @@ class Page(msgspec.Struct, frozen=True):
     that they are empty here says nothing, and what is known of them stays. `notes` are facts about the reading that
     make nothing partial, such as `{"tags_lag": "up to 120 min"}`; they are recorded with the scope. `token` is the
     scope's change token, on the last page of a reader whose listing tells it.
+    `passed_over` are fingerprints of records that were recognised, and are stored as they would be translated again.
+    `fingerprints` are those of the records behind `datasets`, in their order, each empty where it has none; or none.
     """
 
     datasets: tuple[Dataset, ...] = ()
@@ -96,6 +98,8 @@ class Page(msgspec.Struct, frozen=True):
     notes: dict[str, str] = {}
     unread: tuple[str, ...] = ()
     token: str = ""
+    passed_over: tuple[bytes, ...] = ()
+    fingerprints: tuple[bytes, ...] = ()
 
 
 class FactPage(msgspec.Struct, frozen=True):

@@ -1,7 +1,8 @@
 """The contract that every platform keeps: a `SourceResource` opens a `Reader`, and a Reader lists and reads scopes."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import ClassVar, Self
 
@@ -11,6 +12,19 @@ from pydantic import Field
 from governance.filters import NameFilter
 from governance.listing import Page, Presence, Probe, Scope, ScopeListing
 from resources.calls import CallPolicy, Meter
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What is remembered of a scope's records.
+
+    Args:
+        basis: of all else that decides what becomes of a record: filters, connection, our code. Part of a fingerprint.
+        recognised: those of these fingerprints whose datasets are stored just as their records would be translated.
+    """
+
+    basis: str
+    recognised: Callable[[Sequence[bytes]], Collection[bytes]]
 
 
 class Reader(ABC):
@@ -44,6 +58,13 @@ class Reader(ABC):
         Filters are pushed down where the platform can; what still comes through is filtered by the caller. An error
         after some pages is raised: the caller keeps those pages and calls the listing partial.
         """
+
+    def read_changed(self, scope: Scope, names: NameFilter, memory: Memory) -> Iterator[Page]:
+        """As `read`, but a record that is recognised may be passed over, by its fingerprint on the page.
+
+        Only where a record can be told from its bytes at far less cost than it is translated; else it is `read`.
+        """
+        return self.read(scope, names)
 
     @abstractmethod
     def presence(self, scope: Scope) -> Presence:

@@ -7,7 +7,7 @@ data, scope by scope; the outcomes it yields are for showing.
 import threading
 import time
 import traceback
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
@@ -19,14 +19,13 @@ import structlog
 from assets.integrations.tokens import basis_of, read_tokens
 from governance.errors import GovernanceError, Transient
 from governance.estate import Source
-from governance.filters import NameFilter
 from governance.listing import Page, Presence, Reason, Scope, ScopeListing, Status
 from governance.loss_guard import LossGuard
 from resources.inventory.database import Inventory
 from resources.inventory.outcomes import COUNTS, ScopeOutcome, SourceBusy, SourceIdentity, SyncMode, SyncSummary
 from resources.inventory.sync import SourceSync, inventory_sync
 from resources.inventory.tokens import Token, Unmoved
-from resources.source import Reader
+from resources.source import Memory, Reader
 
 BUSY_POLL_SECONDS = 0.5
 
@@ -42,8 +41,8 @@ class Pages:
     """The pages of a scope, from the first one whenever they are asked for; they end early once `stop` is set."""
 
     reader: Reader
+    source: Source
     scope: Scope
-    names: NameFilter
     stop: threading.Event
 
     def __iter__(self) -> Iterator[Page]:
@@ -53,7 +52,15 @@ class Pages:
             Stopped: at the end of the page that was being read; what came before it is kept.
             GovernanceError: as the reader.
         """
-        for page in self.reader.read(self.scope, self.names):
+        return self._until_stopped(self.reader.read(self.scope, self.source.names))
+
+    def remembering(self, recognised: Callable[[Sequence[bytes]], Collection[bytes]]) -> Iterator[Page]:
+        """Reads them, but what is recognised only as far as that takes; see `Reader.read_changed`."""
+        memory = Memory(basis_of(self.source, self.scope), recognised)
+        return self._until_stopped(self.reader.read_changed(self.scope, self.source.names, memory))
+
+    def _until_stopped(self, pages: Iterator[Page]) -> Iterator[Page]:
+        for page in pages:
             yield page
             if self.stop.is_set():
                 raise Stopped(
@@ -277,7 +284,7 @@ def _read_scopes(
         try:
             return sync.write_scope(
                 scope,
-                Pages(reader, scope, request.source.names, stop),
+                Pages(reader, request.source, scope, stop),
                 request.source.names,
                 accept_loss=request.accept_loss,
                 progress=count,

@@ -5,18 +5,19 @@ from typing import Any
 
 from governance.errors import GovernanceError, NotFound, PermissionDenied
 from governance.filters import NameFilter
-from governance.listing import Page, Presence, Probe, Reason, Scope, ScopeListing
-from governance.model import Column, Container, Tag
+from governance.listing import Page, Presence, Probe, Quarantined, Reason, Scope, ScopeListing
+from governance.model import Column, Container, Dataset, Tag
 from resources.calls import Caller, CallPolicy, Meter
 from resources.glue.client_bounds import bound
 from resources.glue.client_errors import Classifier, partition_of
+from resources.glue.client_marks import Marks
 from resources.glue.client_pages import pages
 from resources.glue.client_session import Connection, config_of, open_clients, open_session
 from resources.glue.client_tags import LakeTags
-from resources.glue.client_tokens import TableDigest, unparsed_tables
-from resources.glue.translate import container_of, datasets_of
+from resources.glue.client_tokens import Record, TableDigest, digest_of
+from resources.glue.translate import container_of, translated
 from resources.glue.translate_tags import Values, database_tags, table_tags
-from resources.source import Reader
+from resources.source import Memory, Reader
 
 PAGE = 100
 """The most that Glue gives in one answer."""
@@ -72,6 +73,13 @@ class GlueReader(Reader):
 
     def read(self, scope: Scope, names: NameFilter) -> Iterator[Page]:
         """The database's tables; its own record and tags come with the first page."""
+        return self._pages(scope, None)
+
+    def read_changed(self, scope: Scope, names: NameFilter, memory: Memory) -> Iterator[Page]:
+        """A record is known by its bytes and its tags; where tags are asked for table by table, none is passed over."""
+        return self._pages(scope, memory)
+
+    def _pages(self, scope: Scope, memory: Memory | None) -> Iterator[Page]:
         above = self._tags.of_database(scope.name) if self._tags else {}
         raw = {"Name": scope.name, **(scope.detail or self._database(scope.name))}
         database = container_of(raw, database_tags(above), self._arn("database", raw, scope.name))
@@ -80,14 +88,28 @@ class GlueReader(Reader):
         digest = TableDigest()
         if self._tags is not None:
             digest.add_tags(self._tags.summary(scope.name, above))
-        for tables in self._tables(scope.name, digest):
+        marks = Marks(memory, scope.name, above, self._tags)
+        tags_of = self._tags_of(scope.name, above)
+        for records in self._tables(scope.name, digest):
             self.meter.add(pages=1)
-            datasets, odd = datasets_of(tables, scope.name, self._table_arn, self._tags_of(scope.name, above))
+            digests = [digest_of(r) for r in records]
+            digest.add(digests)
+            known, rest = marks.sifted(records, digests)
+            found = list(translated([r for r, _ in rest], scope.name, self._table_arn, tags_of))
             denied = self._tags.denied() if self._tags else None
             reasons = (denied,) if denied and denied != told else ()
             told = denied or told
             unread = ("tags",) if denied else ()
-            yield Page(datasets, containers, odd, reasons, unread=unread, token=digest.final)
+            yield Page(
+                tuple(d for d in found if isinstance(d, Dataset)),
+                containers,
+                tuple(q for q in found if isinstance(q, Quarantined)),
+                reasons,
+                unread=unread,
+                token=digest.token if digest.is_whole else "",
+                passed_over=known,
+                fingerprints=tuple(m for d, (_, m) in zip(found, rest, strict=True) if isinstance(d, Dataset)),
+            )
             containers = ()
 
     def presence(self, scope: Scope) -> Presence:
@@ -115,9 +137,8 @@ class GlueReader(Reader):
         digest = TableDigest()
         if self._tags is not None and whole:
             digest.add_tags(self._tags.summary(scope.name, self._tags.of_database(scope.name)))
-        with unparsed_tables():
-            for records in self._tables(scope.name):
-                digest.add(records)
+        for records in self._tables(scope.name):
+            digest.add(map(digest_of, records))
         return digest.token
 
     # --- whether it may be read ---
@@ -183,7 +204,7 @@ class GlueReader(Reader):
         raw: dict[str, Any] = answer["Database"]
         return raw
 
-    def _tables(self, database: str, digest: TableDigest | None = None) -> Iterator[list[Any]]:
+    def _tables(self, database: str, digest: TableDigest | None = None) -> Iterator[list[Record]]:
         def ask(token: dict[str, str]) -> dict[str, Any]:
             answer: Mapping[str, Any] = self._call(
                 "glue:GetTables",
@@ -195,7 +216,7 @@ class GlueReader(Reader):
                 ),
             )
             if digest is not None:
-                digest.add_answer(answer)
+                digest.is_whole = not answer.get("NextToken")
             return dict(answer)
 
         return pages("glue:GetTables", "TableList", ask)

@@ -1,8 +1,8 @@
 """How we become somebody on AWS, and how botocore reads its answers.
 
 Four fifths of a listing's processor time is botocore's parser, which walks each answer along the service model to turn
-numbers into times. Ours reads the JSON as it stands; it comes in through botocore's own component registry, and errors,
-signing and sockets stay botocore's.
+numbers into times. Ours reads the JSON as it stands, and leaves tables as bytes until they are translated; it comes in
+through botocore's own component registry, and errors, signing and sockets stay botocore's.
 """
 
 import json
@@ -25,7 +25,7 @@ from botocore.session import Session
 
 from governance.errors import ConfigurationError
 from resources.calls import CallPolicy
-from resources.glue.client_tokens import BODY, has_tables, unparsed
+from resources.glue.client_tokens import unparsed
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,6 @@ class PlainJSON(parsers.JSONParser):
         if not isinstance(out, dict):
             raise parsers.ResponseParserError("the answer is not a JSON object")
         out["ResponseMetadata"] = {"RequestId": response["headers"].get("x-amzn-requestid", "")}
-        if has_tables(shape):
-            out["ResponseMetadata"][BODY] = body
         return out
 
 

@@ -41,6 +41,12 @@ class LakeTags:
         self._prepare()
         return self._denied
 
+    @property
+    def are_searched(self) -> bool:
+        """Whether all tags are known from a search, so that asking for a table's costs no call."""
+        self._prepare()
+        return self._found is not None and self._denied is None
+
     def of_database(self, database: str) -> Values:
         """A database's own tags."""
         self._prepare()

@@ -1,22 +1,25 @@
-"""Change tokens of Glue: a digest of each table's record as the service sent it.
+"""Tables by their records as the service sent them: change tokens, and fingerprints of what need not be parsed again.
 
 The lean listings of GetTables give names and types of tables only, and a federated table has no version of its own: so
-whole pages are read, but their records are not parsed. The token is of the records, not of the pages they came on.
+whole pages are read, but a record is parsed only where something is to be learned from it. A token is of the records,
+not of the pages they came on.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
-_UNPARSED: ContextVar[bool] = ContextVar("unparsed", default=False)
-_OPERATION = "GetTablesResponse"
-BODY = "Body"
-"""Where in `ResponseMetadata` our parser leaves the bytes of an answer of GetTables."""
+Record = Any
+"""A table's record: `msgspec.Raw`, its bytes, or parsed where the answer could not be taken apart."""
+
+
+class _Named(msgspec.Struct):
+    """As much of a record as tells its name."""
+
+    Name: str = ""
 
 
 class _Page(msgspec.Struct):
@@ -26,33 +29,34 @@ class _Page(msgspec.Struct):
     NextToken: str | None = None
 
 
-_PAGE = msgspec.json.Decoder(_Page)
-
-
-@contextmanager
-def unparsed_tables() -> Iterator[None]:
-    """Lets our parser hand out the records of GetTables as bytes, in this thread."""
-    mark = _UNPARSED.set(True)
-    try:
-        yield
-    finally:
-        _UNPARSED.reset(mark)
-
-
-def has_tables(shape: Any) -> bool:
-    """Whether an answer of this shape is one of GetTables."""
-    return getattr(shape, "name", "") == _OPERATION
+_NAMED, _PAGE = msgspec.json.Decoder(_Named), msgspec.json.Decoder(_Page)
 
 
 def unparsed(body: bytes, shape: Any) -> dict[str, Any] | None:
-    """The answer with its records as bytes; None where it is to be parsed as usual."""
-    if not _UNPARSED.get() or not has_tables(shape):
+    """An answer of GetTables with its records as bytes; None where it is another one, or is to be parsed as usual."""
+    if getattr(shape, "name", "") != "GetTablesResponse":
         return None
     try:
+        body.decode()
         page = _PAGE.decode(body)
-    except msgspec.DecodeError:
+    except (UnicodeDecodeError, msgspec.DecodeError):
         return None
     return {"TableList": page.TableList, "NextToken": page.NextToken}
+
+
+def digest_of(record: Record) -> bytes:
+    """Of the record's bytes, or of its canonical ones where it comes parsed."""
+    # of the digests in the standard library the fastest one, where processors help with it
+    return hashlib.sha256(record if isinstance(record, msgspec.Raw) else _canonical(record)).digest()
+
+
+def name_of(record: Record) -> str | None:
+    """The table's name; None where the record has none."""
+    try:
+        name = _NAMED.decode(record).Name if isinstance(record, msgspec.Raw) else record.get("Name")
+    except (msgspec.DecodeError, AttributeError):
+        return None
+    return name if isinstance(name, str) and name else None
 
 
 class TableDigest:
@@ -60,33 +64,18 @@ class TableDigest:
 
     def __init__(self) -> None:
         self._count, self._sum, self._tags = 0, 0, ""
-        self._is_whole = False
+        self.is_whole = False
+        """Whether the last answer was the last one of the listing."""
 
-    def add(self, records: Iterable[Any]) -> None:
-        """Takes the records of a page, as bytes or parsed."""
-        for record in records:
-            body = record if isinstance(record, msgspec.Raw) else _canonical(record)
-            # of the digests in the standard library the fastest one, where processors help with it
-            self._sum += int.from_bytes(hashlib.sha256(body).digest(), "little")
+    def add(self, digests: Iterable[bytes]) -> None:
+        """Takes the digests of some records."""
+        for digest in digests:
+            self._sum += int.from_bytes(digest, "little")
             self._count += 1
-
-    def add_answer(self, answer: Mapping[str, Any]) -> None:
-        """Takes an answer of GetTables that was parsed."""
-        self._is_whole = not answer.get("NextToken")
-        body = answer.get("ResponseMetadata", {}).get(BODY)
-        try:
-            self.add(answer.get("TableList") or () if body is None else _PAGE.decode(body).TableList)
-        except msgspec.DecodeError:
-            self.add(answer.get("TableList") or ())
 
     def add_tags(self, tags: object) -> None:
         """Takes the tags of the database and of its tables."""
         self._tags = hashlib.sha256(_canonical(tags)).hexdigest()[:16]
-
-    @property
-    def final(self) -> str:
-        """The token once the last answer was taken; empty before."""
-        return self.token if self._is_whole else ""
 
     @property
     def token(self) -> str:

@@ -4,10 +4,11 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import orjson
 
 from governance.errors import RecordError
@@ -46,27 +47,38 @@ def container_of(raw: Json, tags: tuple[Tag, ...] = (), native_id: str | None = 
     )
 
 
-def datasets_of(
+def translated(
     tables: Iterable[Any], database: str, arn: Callable[[Json], str | None], tags: TagsOf
-) -> tuple[tuple[Dataset, ...], tuple[Quarantined, ...]]:
-    """The page's records, and those that could not be understood.
+) -> Iterator[Dataset | Quarantined]:
+    """The page's records in their order, as datasets or, where they could not be understood, with the reason.
 
     Args:
-        tables: `TableList` of GetTables.
+        tables: `TableList` of GetTables: records as bytes or parsed.
         database: the name the tables were asked for by.
         arn: gives a table its ARN.
         tags: gives a table its tags.
     """
-    datasets, odd = [], []
-    page = list(tables)
-    for raw in page if _is_storable(page) else map(cleaned, page):
+    for record in tables:
+        raw = parsed(record)
         try:
-            datasets.append(dataset_of(raw, database, arn, tags))
+            yield dataset_of(raw, database, arn, tags)
         except RecordError as error:
             name = raw.get("Name") if isinstance(raw, dict) else None
             known = f"{database}.{name}" if isinstance(name, str) and name else None
-            odd.append(Quarantined(known, error.message, cleaned(raw)))
-    return tuple(datasets), tuple(odd)
+            yield Quarantined(known, error.message, cleaned(raw))
+
+
+def parsed(record: Any) -> Any:
+    """The record as plain JSON of text that can be stored; bytes that are no JSON as text."""
+    if not isinstance(record, msgspec.Raw):
+        return record if _is_storable(record) else cleaned(record)
+    text = memoryview(record)
+    try:
+        raw = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return cleaned(bytes(text).decode(errors="replace"))
+    # what these bytes cannot hold is a lone surrogate
+    return cleaned(raw) if b"\\u0000" in bytes(text) else raw
 
 
 def dataset_of(raw: Any, database: str, arn: Callable[[Json], str | None], tags: TagsOf) -> Dataset:
@@ -186,7 +198,7 @@ def cleaned(raw: Any) -> Any:
 
 
 def _is_storable(value: Any) -> bool:
-    """Whether all its text is valid Unicode without NUL; asked of a whole page at once, since it nearly always is."""
+    """Whether all its text is valid Unicode without NUL."""
     try:
         return b"\\u0000" not in orjson.dumps(value, default=str)
     except (orjson.JSONEncodeError, RecursionError):

@@ -10,8 +10,9 @@ from governance.diff import Change, Diff, TagKey, diff
 from governance.errors import RecordError
 from governance.fingerprint import Sealed, check, decoded, seal
 from governance.model import Dataset
-from resources.inventory import bulk
+from resources.inventory import bulk, fingerprints
 from resources.inventory.closing import close_columns, close_tags
+from resources.inventory.fingerprints import Fingerprint, Remembered
 from resources.inventory.outcomes import COUNTS
 from resources.inventory.seen import Seen
 from resources.inventory.stored import Identity, Known, Stored, known, whole
@@ -43,10 +44,22 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Entry(msgspec.Struct):
-    """A listed dataset on its way: with the facets of it that could not be read."""
+    """A listed dataset on its way.
+
+    Args:
+        sealed: the dataset with its hash.
+        unread: the facets of it that could not be read.
+        record: the fingerprint of its record; empty where it is not to be recognised.
+    """
 
     sealed: Sealed
     unread: tuple[str, ...]
+    record: bytes = b""
+
+    def fingerprint(self, number: int) -> Fingerprint:
+        """As it is stored beside the dataset with this id."""
+        dataset = self.sealed.dataset
+        return Fingerprint(number, self.record, len(dataset.tags), _unknown_types(dataset, self.sealed.body))
 
 
 class Tally:
@@ -65,6 +78,21 @@ class Tally:
         self.left: set[int] = set()
         """Scopes that lost datasets to this one."""
 
+    def remembered(self, found: Remembered) -> None:
+        """Counts a dataset that was recognised by its record."""
+        counts = self.counts
+        if not self.seen.add(found.id):
+            counts["duplicates"] += 1
+            return
+        self.here += 1
+        self.known_before += 1
+        counts["unchanged"] += 1
+        counts["datasets"] += 1
+        counts["columns"] += found.columns
+        counts["tags"] += found.tags
+        counts["unknown_types"] += found.unknown_types
+        self.kinds[found.kind] = self.kinds.get(found.kind, 0) + 1
+
     def listed(self, dataset: Dataset, body: bytes) -> None:
         """Counts a dataset that was listed and is kept."""
         counts = self.counts
@@ -72,8 +100,11 @@ class Tally:
         counts["columns"] += len(dataset.columns)
         counts["tags"] += len(dataset.tags)
         self.kinds[dataset.kind] = self.kinds.get(dataset.kind, 0) + 1
-        if b'"unknown"' in body:
-            counts["unknown_types"] += sum(c.type == "unknown" for c in dataset.columns)
+        counts["unknown_types"] += _unknown_types(dataset, body)
+
+
+def _unknown_types(dataset: Dataset, body: bytes) -> int:
+    return sum(c.type == "unknown" for c in dataset.columns) if b'"unknown"' in body else 0
 
 
 class BatchWriter:
@@ -119,7 +150,8 @@ class BatchWriter:
                 self._note(number, entry, existed=False)
             self.tally.counts["created"] += len(created)
             self.tally.counts["changes"] += len(created)
-            self._compare({i: e for i, e in batch.items() if i in found}, found)
+            moved = self._compare({i: e for i, e in batch.items() if i in found}, found)
+            fingerprints.keep(self.conn, moved)
             return
 
     def _note(self, number: int, entry: Entry, existed: bool) -> None:
@@ -158,11 +190,14 @@ class BatchWriter:
         bulk.copy(self.conn, "inventory.dataset_column", bulk.COLUMN, columns)
         bulk.copy(self.conn, "inventory.dataset_tag", bulk.TAG, tags)
         bulk.copy(self.conn, "inventory.change", bulk.CHANGE, changes)
+        fingerprints.add(self.conn, (e.fingerprint(n) for n, (_, e) in zip(numbers, good, strict=True) if e.record))
         return [(number, entry) for number, (_, entry) in zip(numbers, good, strict=True)]
 
-    def _compare(self, batch: dict[Identity, Entry], found: dict[Identity, Known]) -> None:
+    def _compare(self, batch: dict[Identity, Entry], found: dict[Identity, Known]) -> list[Fingerprint]:
+        """Writes what differs; returns the fingerprints of all that are stored as they were listed."""
         scope_id, tally = self.place.scope_id, self.tally
         different: dict[int, Entry] = {}
+        moved: list[Fingerprint] = []
         for identity, entry in batch.items():
             stored = found[identity]
             if stored.id in tally.seen:
@@ -175,14 +210,18 @@ class BatchWriter:
             ):
                 tally.counts["unchanged"] += 1
                 self._note(stored.id, entry, existed=True)
+                if entry.record:
+                    moved.append(entry.fingerprint(stored.id))
             else:
                 different[stored.id] = entry
         if different:
-            self._update(different)
+            moved += self._update(different)
+        return moved
 
-    def _update(self, different: dict[int, Entry]) -> None:
+    def _update(self, different: dict[int, Entry]) -> list[Fingerprint]:
         """Compares the few with their whole stored records, and replaces what differs."""
         edits = _Edits(self.place)
+        moved: list[Fingerprint] = []
         for number, stored in whole(self.conn, list(different)).items():
             entry = different[number]
             try:
@@ -201,8 +240,11 @@ class BatchWriter:
             existed = stored.state == "present" and stored.scope_id == self.place.scope_id
             self._note(number, entry, existed)
             self.tally.counts[edits.add(stored, entry.sealed, dataset)] += 1
+            if entry.record:
+                moved.append(entry.fingerprint(number))
         edits.write(self.conn)
         self.tally.counts["changes"] += len(edits.changes)
+        return moved
 
 
 class _Edits:

@@ -1,7 +1,7 @@
 """One scope's transaction, from the first page to the row that says how it went."""
 
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import msgspec
@@ -13,8 +13,9 @@ from governance.fingerprint import seal
 from governance.listing import Page, Quarantined, Reason, Scope, Status
 from governance.loss_guard import LossGuard
 from governance.model import Container, Dataset
-from resources.inventory import containers, quarantine
+from resources.inventory import containers, fingerprints, quarantine
 from resources.inventory.closing import delete, hide
+from resources.inventory.fingerprints import Remembered
 from resources.inventory.scope_batch import BatchWriter, Entry, Place, Tally
 from resources.inventory.stored import Identity, known
 
@@ -75,6 +76,8 @@ class ScopeWrite:
         self._containers: dict[str, Container] = {}
         self._refused: list[Quarantined] = []
         self._nameless = 0
+        self._remembered: dict[bytes, Remembered] = {}
+        self._is_new: bool | None = None
         conn.execute("SET LOCAL enable_seqscan = off")
         conn.execute("SET LOCAL jit = off")
         conn.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
@@ -96,7 +99,18 @@ class ScopeWrite:
                     return None
                 self._take(page)
                 if progress is not None:
-                    progress(len(page.datasets), 1)
+                    progress(len(page.datasets) + len(page.passed_over), 1)
+
+    def recognised(self, records: Sequence[bytes]) -> Collection[bytes]:
+        """Those of these fingerprints whose datasets of the scope need no look; for the page that is being read."""
+        if self._is_new is None:
+            row = self.conn.execute(_PRESENT, [self.place.scope_id]).fetchone()
+            self._is_new = row is None or row[0] == 0
+        if self._is_new:
+            return ()
+        self._wait()
+        self._remembered = fingerprints.find(self.conn, self.place.scope_id, records)
+        return self._remembered.keys()
 
     def _take(self, page: Page) -> None:
         counts = self.tally.counts
@@ -108,14 +122,20 @@ class ScopeWrite:
         self.token = page.token or self.token
         for container in page.containers:
             self._containers.setdefault(container.qualified_name, container)
-        for record in page.quarantined:
-            self._quarantine(record)
-        for dataset in page.datasets:
-            self._add(dataset, page.unread)
+        for odd in page.quarantined:
+            self._quarantine(odd)
+        for record in page.passed_over:
+            self.tally.remembered(self._remembered[record])
+        if page.fingerprints and not page.unread:
+            for dataset, record in zip(page.datasets, page.fingerprints, strict=True):
+                self._add(dataset, (), record)
+        else:
+            for dataset in page.datasets:
+                self._add(dataset, page.unread)
         if len(self._batch) >= BATCH_DATASETS or self._weight >= BATCH_COLUMNS:
             self._flush()
 
-    def _add(self, dataset: Dataset, unread: tuple[str, ...]) -> None:
+    def _add(self, dataset: Dataset, unread: tuple[str, ...], record: bytes = b"") -> None:
         name = dataset.qualified_name
         if not self.names.is_open and isinstance(name, str) and not self.names.matches(name):
             return
@@ -128,7 +148,8 @@ class ScopeWrite:
         if identity in self._batch:
             self.tally.counts["duplicates"] += 1
             return
-        self._batch[identity] = Entry(sealed, unread)
+        # what had to be cleaned is counted with each listing
+        self._batch[identity] = Entry(sealed, unread, b"" if sealed.cleaned else record)
         self._weight += len(dataset.columns)
         if self._weight >= BATCH_COLUMNS:
             self._flush()

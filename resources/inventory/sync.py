@@ -14,11 +14,11 @@ Rules that hold whatever happens:
 
 import threading
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import psycopg
 import structlog
@@ -60,6 +60,14 @@ _TICK = timedelta(microseconds=1)
 T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """Pages of a scope that leave out what is stored already, where they are told what is."""
+
+    def remembering(self, recognised: Callable[[Sequence[bytes]], Collection[bytes]]) -> Iterator[Page]:
+        """From the first page; `recognised` gives those of some fingerprints whose datasets need no look."""
 
 
 class SourceSync:
@@ -153,6 +161,7 @@ class SourceSync:
             scope: whose listing it is.
             pages: read here; a GovernanceError they raise makes the scope partial, or failed before the first page.
                 Where they can be iterated anew, they are read again after a passing fault of the database.
+                Those that are `Remembering` may pass over what is stored already.
             names: what the source governs; what it excludes becomes out of scope.
             accept_loss: whether the loss guard is told to let go.
             progress: called with the datasets and pages read since the last call.
@@ -171,12 +180,12 @@ class SourceSync:
                 for earlier, outcome in ended:
                     if ledger.is_recorded(conn, earlier):
                         return outcome
-                reading = iter(pages)
+                place = Place(self._opened.source_id, scope_id, self.sync_id, at)
+                write = ScopeWrite(conn, scope, place, names, self._new_ids)
+                reading = pages.remembering(write.recognised) if isinstance(pages, Remembering) else iter(pages)
                 if faults and reading is pages:
                     # some of them were read already
                     raise faults[0]
-                place = Place(self._opened.source_id, scope_id, self.sync_id, at)
-                write = ScopeWrite(conn, scope, place, names, self._new_ids)
                 error = write.read(reading, progress)
                 if error is not None and not write.tally.counts["pages"]:
                     return error

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from governance.model import Dataset
-from resources.glue.translate import container_of, datasets_of, instant
+from resources.glue.translate import container_of, instant, translated
 from resources.glue.translate_format import format_of
 from resources.glue.translate_tags import Assigned, assigned_of, table_tags
 
@@ -24,7 +24,9 @@ def table(**fields: Any) -> dict[str, Any]:
 
 
 def read(*tables: Any) -> tuple[tuple[Dataset, ...], tuple[Any, ...]]:
-    return datasets_of(tables, "d", lambda raw: "arn", lambda name, columns: ())
+    found = list(translated(tables, "d", lambda raw: "arn", lambda name, columns: ()))
+    datasets = tuple(d for d in found if isinstance(d, Dataset))
+    return datasets, tuple(q for q in found if not isinstance(q, Dataset))
 
 
 def one(**fields: Any) -> Dataset:

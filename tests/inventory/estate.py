@@ -48,7 +48,7 @@ def paged(datasets: Iterable[Dataset], size: int = 2) -> Iterator[Page]:
 
 def sync_pages(
     inventory: Inventory,
-    pages: Iterator[Page],
+    pages: Iterable[Page],
     scope: Scope = SALES,
     *,
     names: NameFilter = EVERYTHING,
