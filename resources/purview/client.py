@@ -3,21 +3,20 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import parse_qs, quote, urlsplit
 
-from governance.errors import GovernanceError, NotFound, PermissionDenied, ProtocolError, RecordError
+from governance.errors import GovernanceError, NotFound, PermissionDenied, RecordError
 from governance.filters import NameFilter
 from governance.listing import Page, Presence, Probe, Quarantined, Reason, Scope, ScopeListing
 from governance.model import Container, Dataset
 from resources.calls import CallPolicy, Meter
-from resources.purview import client_search
+from resources.purview import client_collections, client_search
+from resources.purview.client_collections import COLLECTIONS
 from resources.purview.client_entities import BATCH, Batch, Entities
 from resources.purview.client_errors import PLATFORM, role_remedy
 from resources.purview.client_session import Connection, Session
-from resources.purview.translate import container_of, dataset_of, kind_of, parent_of
+from resources.purview.translate import container_of, dataset_of, kind_of
 from resources.source import Reader
 
-COLLECTIONS = "purview:collections"
 _LAG = "the search index may lag some minutes behind writes: what was just written may come with the next sync"
 
 Json = Mapping[str, Any]
@@ -41,13 +40,8 @@ class PurviewReader(Reader):
 
     def scopes(self, names: NameFilter) -> ScopeListing:
         """Every collection that this identity may read. A collection is no part of qualified names: none is hidden."""
-        raw, odd = self._collections()
-        friendly = {name: str(c.get("friendlyName") or name) for name, c in raw.items()}
-        scopes = []
-        for name, one in raw.items():
-            detail = {"friendly_name": friendly[name], "path": _path(name, raw, friendly), "raw": dict(one)}
-            scopes.append(Scope(name, "collection", detail))
-        return ScopeListing(tuple(scopes), reasons=odd)
+        raw, odd = client_collections.everything(self._session)
+        return ScopeListing(tuple(client_collections.scopes_of(raw)), reasons=odd)
 
     def read(self, scope: Scope, names: NameFilter) -> Iterator[Page]:
         """The collection's assets; a collection that may not be read gives a reason, never an empty success."""
@@ -68,7 +62,7 @@ class PurviewReader(Reader):
                     containers = ()
             # a search leaves out what may not be read without a word: an empty answer is asked about
             if not found_any:
-                self._collection(scope.name)
+                client_collections.one(self._session, scope.name)
         except PermissionDenied as error:
             yield Page(containers=containers, reasons=(_denied(error, scope),))
             return
@@ -80,11 +74,11 @@ class PurviewReader(Reader):
     def presence(self, scope: Scope) -> Presence:
         """Absent where Purview says so and the list of collections, read to its end, does not have it either."""
         try:
-            self._collection(scope.name)
+            client_collections.one(self._session, scope.name)
         except PermissionDenied:
             return Presence.UNKNOWN
         except NotFound:
-            raw, odd = self._collections()
+            raw, odd = client_collections.everything(self._session)
             return Presence.ABSENT if raw and not odd and scope.name not in raw else Presence.UNKNOWN
         return Presence.PRESENT
 
@@ -117,7 +111,7 @@ class PurviewReader(Reader):
         names: list[str] = []
 
         def collections() -> str:
-            names.extend(self._collections()[0])
+            names.extend(client_collections.everything(self._session)[0])
             if not names:
                 raise PermissionDenied("this identity may read no collection", platform=PLATFORM, operation=COLLECTIONS)
             return f"{len(names)} may be read: {', '.join(names[:5])}{' …' if len(names) > 5 else ''}"
@@ -177,60 +171,6 @@ class PurviewReader(Reader):
     def _container(self, scope: Scope) -> tuple[Container, ...]:
         raw = scope.detail.get("raw") or {"name": scope.name}
         return (container_of(raw, list(scope.detail.get("path") or ())),)
-
-    # --- collections ---
-
-    def _collection(self, name: str) -> Any:
-        return self._session.account(f"{COLLECTIONS}/{{name}}", f"/collections/{quote(name, safe='')}")
-
-    def _collections(self) -> tuple[dict[str, Json], tuple[Reason, ...]]:
-        """All collections by name, and why some of them could not be understood."""
-        found: dict[str, Json] = {}
-        odd: list[Reason] = []
-        token: dict[str, str] = {}
-        tokens: set[str] = set()
-        while True:
-            answer = self._session.account(COLLECTIONS, "/collections", **token)
-            for one in client_search.rows(answer):
-                name = one.get("name") if isinstance(one, dict) else None
-                if isinstance(name, str) and name:
-                    found[name] = one
-                else:
-                    odd.append(Reason("record_error", "a collection has no name", COLLECTIONS))
-            token = _skip_token(answer.get("nextLink"))
-            if not token:
-                return found, tuple(odd)
-            if token["$skipToken"] in tokens:
-                raise ProtocolError(
-                    "the list of collections names the same next page again and again",
-                    platform=PLATFORM,
-                    operation=COLLECTIONS,
-                    remedy="try again later; if it stays, report it to Microsoft",
-                )
-            tokens.add(token["$skipToken"])
-
-
-def _skip_token(link: Any) -> dict[str, str]:
-    """The next page's token. Its address is not followed: a token of ours goes to the account's own address only."""
-    query = {k.lower(): v[0] for k, v in parse_qs(urlsplit(str(link or "")).query).items()}
-    value = query.get("$skiptoken")
-    if link and not value:
-        raise ProtocolError(
-            "the list of collections names a next page without a token", platform=PLATFORM, operation=COLLECTIONS
-        )
-    return {"$skipToken": value} if value else {}
-
-
-def _path(name: str, raw: Mapping[str, Json], friendly: Mapping[str, str]) -> list[str]:
-    """The friendly names above a collection, from the root; those that may not be read by their reference names."""
-    out: list[str] = []
-    seen = {name}
-    above = parent_of(raw[name])
-    while above is not None and above not in seen:
-        seen.add(above)
-        out.append(friendly.get(above, above))
-        above = parent_of(raw[above]) if above in raw else None
-    return out[::-1]
 
 
 def _is_one(hit: Json) -> bool:

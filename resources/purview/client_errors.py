@@ -97,12 +97,12 @@ def refused(status: int, headers: Mapping[str, str], words: str, operation: str)
     return error
 
 
-def role_remedy(collection: str = "", friendly: str = "") -> str:
+def role_remedy(collection: str = "", friendly: str = "", *, role: str = "Data reader") -> str:
     """The role assignment to ask for."""
     named = f"{collection} ({friendly})" if friendly and friendly != collection else collection
     where = f"collection {named}" if named else "the root collection, or on each collection to be read"
     return (
-        f"assign the role Data reader on {where} to this identity: Purview portal > Data Map > Domains and "
+        f"assign the role {role} on {where} to this identity: Purview portal > Data Map > Domains and "
         "collections > the collection > Role assignments"
     )
 

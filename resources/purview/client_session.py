@@ -24,6 +24,7 @@ from resources.purview.client_errors import PLATFORM, PROXY, Classifier, refused
 
 ACCOUNT_VERSION = "2019-11-01-preview"
 DATAMAP_VERSION = "2023-09-01"
+POLICY_VERSION = "2021-07-01-preview"
 
 Json = Any
 
@@ -67,6 +68,7 @@ class Session:
         self.redacted = Redaction([connection.client_secret] if connection.client_secret else [])
         self._bearer = Bearer(lambda: open_credential(connection, self._transport), connection.scope)
         self._classify = Classifier(self.redacted)
+        self.meter = meter
         self._call = Caller(PLATFORM, self._classify, policy, meter)
         self._client = DataMapClient(
             connection.endpoint,
@@ -104,6 +106,12 @@ class Session:
         """A GET of the account data plane; `path` starts behind the account endpoint."""
         params = {"api-version": ACCOUNT_VERSION, **query}
         return self._send(operation, HttpRequest("GET", self.connection.account_endpoint + path, params=params))
+
+    def policies(self, operation: str, path: str, **query: str) -> Json:
+        """A GET of the policy store; `path` starts behind `/policyStore`."""
+        params = {**query, "api-version": POLICY_VERSION}
+        address = f"{self.connection.endpoint}/policyStore{path}"
+        return self._send(operation, HttpRequest("GET", address, params=params))
 
     def close(self) -> None:
         """Gives back the sockets."""

@@ -18,7 +18,7 @@ class PurviewResource(SourceResource):
 
     Who we are: a service principal where `client_secret` is given; a managed identity where `managed_identity` or
     `managed_identity_client_id` says so; else azure-identity's default chain. It needs the role Data reader on the
-    root collection, or on each collection to be read.
+    root collection, or on each collection to be read, and Collection administrator for the facet access.
     """
 
     platform: ClassVar[str] = "purview"

@@ -47,6 +47,10 @@ class Collections:
         self._all: dict[str, Collection] = {}
         self.readers: dict[str, set[str]] = {READER: {ACCOUNT}, CURATOR: {ACCOUNT}, LIMITED: {"retail"}}
         """Data readers by client id: the collections where the role was given; those below inherit it."""
+        self.administrators: dict[str, set[str]] = {CURATOR: {ACCOUNT}, READER: {ACCOUNT}}
+        """Collection administrators in the same way; nothing keeps this role from being inherited."""
+        self.restricted: set[str] = set()
+        """Collections that inherit no reader from above."""
         now = _now()
         self._all[ACCOUNT] = Collection(ACCOUNT, "Harbour & Pine", None, "The root collection.", now, now)
 
@@ -56,7 +60,27 @@ class Collections:
         """Whether the client is data reader of this collection or one above it."""
         with self._lock:
             given = self.readers.get(client, set())
+            for one in self._with_parents(name):
+                if one in given:
+                    return True
+                if one in self.restricted:
+                    return False
+            return False
+
+    def administers(self, client: str, name: str | None) -> bool:
+        """Whether the client is collection administrator of this collection or one above it."""
+        with self._lock:
+            given = self.administrators.get(client, set())
             return any(one in given for one in self._with_parents(name))
+
+    def set_rights(self, name: str, *, readers: set[str], administrators: set[str], restricted: bool) -> None:
+        """Who has these roles on this very collection from now on."""
+        with self._lock:
+            for roles, holders in ((self.readers, readers), (self.administrators, administrators)):
+                for client in {*roles, *holders}:
+                    of_client = roles.setdefault(client, set())
+                    (of_client.add if client in holders else of_client.discard)(name)
+            (self.restricted.add if restricted else self.restricted.discard)(name)
 
     def _with_parents(self, name: str | None) -> list[str]:
         out: list[str] = []
@@ -97,11 +121,12 @@ class Collections:
 
     def put(self, client: str, name: str, given: Json) -> Json:
         """PUT /collections/{name}: creates it, or changes its texts and parent."""
-        _must_administer(client)
         if not _NAME.fullmatch(name):
             raise Refused(400, "3001", f"Collection name {name} is not valid")
         with self._lock:
             parent = (given.get("parentCollection") or {}).get("referenceName")
+            if not self.administers(client, name if name in self._all else parent):
+                raise _no_administrator()
             if name != ACCOUNT and parent not in self._all:
                 raise Refused(400, "3003", f"Parent collection {parent} does not exist")
             if name in self._with_parents(parent):
@@ -116,10 +141,11 @@ class Collections:
 
     def delete(self, client: str, name: str) -> None:
         """DELETE /collections/{name}."""
-        _must_administer(client)
         with self._lock:
             if name not in self._all:
                 raise _missing(name)
+            if not self.administers(client, name):
+                raise _no_administrator()
             if name == ACCOUNT or any(c.parent == name for c in self._all.values()):
                 raise Refused(409, "3006", f"Collection {name} has collections below it")
             del self._all[name]
@@ -128,6 +154,16 @@ class Collections:
         """Whether there is such a collection."""
         with self._lock:
             return name in self._all
+
+    def names(self) -> list[str]:
+        """All reference names, in the order of their making."""
+        with self._lock:
+            return list(self._all)
+
+    def parent(self, name: str) -> str | None:
+        """The collection above."""
+        with self._lock:
+            return self._all[name].parent
 
     def _readable(self, client: str, name: str) -> Collection:
         with self._lock:
@@ -159,9 +195,8 @@ def account(base: str) -> Json:
 _SUBSCRIPTION = "b1f0a1c2-0000-4000-8000-6d1f6c9b8e11"
 
 
-def _must_administer(client: str) -> None:
-    if client != CURATOR:
-        raise Refused(403, "Unauthorized", "Not authorized: the caller is no collection administrator")
+def _no_administrator() -> Refused:
+    return Refused(403, "Unauthorized", "Not authorized: the caller is no collection administrator")
 
 
 def _missing(name: str) -> Refused:

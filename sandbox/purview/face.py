@@ -11,10 +11,10 @@ from typing import Any
 
 from starlette.types import ASGIApp
 
-from governance.model import Dataset
+from governance.model import Dataset, Facet, Fact
 from sandbox.atlas.engine import Engine
 from sandbox.faults import Rule
-from sandbox.purview import certificates, estate, model
+from sandbox.purview import assignments, certificates, estate, model
 from sandbox.purview.identity import READER, SECRETS, TENANT
 from sandbox.purview.server import Server
 from sandbox.serving import Company
@@ -81,7 +81,7 @@ class Face(BaseFace):
         fill(url, self.ca, self.company.scale)
 
     def connection(self, url: str) -> dict[str, Any]:
-        """A service principal that is data reader on the root collection."""
+        """A service principal that is data reader and collection administrator on the root collection."""
         return {
             "endpoint": url,
             "authority": url,
@@ -98,6 +98,10 @@ class Face(BaseFace):
     def account(self) -> Iterator[Dataset]:
         """Every dataset of every collection."""
         return estate.account(self.company.scale)
+
+    def facts(self, facet: Facet) -> Iterator[Fact]:
+        """Roles on collections."""
+        return assignments.account() if facet == "access" else iter(())
 
 
 def _answer(

@@ -9,11 +9,15 @@ import requests
 
 from sandbox.purview import estate
 from sandbox.purview.assets import BUSINESS, LOYALTY, OTHERS, Asset, Given
+from sandbox.purview.assignments import ASSIGNED, Assigned
 from sandbox.purview.identity import AUDIENCE, CURATOR, SECRETS, TENANT
+from sandbox.purview.policies import policy
 
 Json = Any
 
 BATCH = 50
+_ELSEWHERE = {"/account/": "2019-11-01-preview", "/policyStore/": "2021-07-01-preview"}
+"""Where paths that are none of the Data Map's start, with their api-version."""
 
 
 class Curator:
@@ -33,14 +37,16 @@ class Curator:
         self._session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
     def send(self, method: str, path: str, body: Json = None, **query: str | Sequence[str]) -> Json:
-        """One call; `path` starts behind `/datamap/api` unless it is the account's.
+        """One call; `path` starts behind `/datamap/api` unless it is the account's or the policy store's.
 
         Raises:
             requests.HTTPError: the server refuses; its words are in the message.
         """
-        account = path.startswith("/account/")
-        version = "2019-11-01-preview" if account else "2023-09-01"
-        address = f"{self.url}{'' if account else '/datamap/api'}{path}"
+        prefix, version = next(
+            (("", version) for start, version in _ELSEWHERE.items() if path.startswith(start)),
+            ("/datamap/api", "2023-09-01"),
+        )
+        address = f"{self.url}{prefix}{path}"
         params: dict[str, str | Sequence[str]] = {"api-version": version, **query}
         answer = self._session.request(method, address, params=params, json=body, timeout=60)
         if not answer.ok:
@@ -60,11 +66,21 @@ def fill(url: str, ca: Path, scale: int) -> None:
             body = {"friendlyName": friendly, "parentCollection": {"referenceName": parent}}
             body |= {"description": description} if description else {}
             curator.send("PUT", f"/account/collections/{name}", body)
+        for name, assigned in ASSIGNED.items():
+            assign(curator, name, assigned)
         curator.send("POST", "/atlas/v2/types/typedefs", _types())
         guids = put(curator, [*estate.datasets(scale), *OTHERS])
         _assign_terms(curator, guids, scale)
     finally:
         curator.close()
+
+
+def assign(curator: Curator, collection: str, assigned: Assigned) -> None:
+    """Gives the roles on a collection, and takes those that others have there."""
+    found = curator.send("GET", "/policyStore/metadataPolicies", collectionName=collection)["values"][0]
+    parent = found["properties"].get("parentCollectionName")
+    wanted = policy(collection, parent, assigned.users, assigned.groups, restricted=assigned.restricted)
+    curator.send("PUT", f"/policyStore/metadataPolicies/{found['id']}", {**found, "properties": wanted["properties"]})
 
 
 def put(curator: Curator, assets: Sequence[Asset]) -> dict[tuple[str, str], str]:

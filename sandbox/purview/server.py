@@ -20,11 +20,13 @@ from sandbox.atlas.routes import Call, Caller, answer, route, routes
 from sandbox.purview.collections import Collections, Refused, account
 from sandbox.purview.datamap import DataMapCalls
 from sandbox.purview.identity import CURATOR, Identity, instance_discovery, openid_configuration
+from sandbox.purview.policies import Policies
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 DATAMAP = "/datamap/api"
 DATAMAP_VERSIONS = {"2023-09-01", "2024-03-01-preview"}
+POLICY_VERSIONS = {"2021-07-01", "2021-07-01-preview"}
 ACCOUNT_VERSIONS = {"2019-11-01-preview", "2021-07-01", "2023-10-01-preview"}
 LONGEST_URL = 8192
 """Characters of path and query; 193 guids fit into a bulk GET, 194 do not."""
@@ -60,13 +62,19 @@ class Server:
     def __init__(self, engine: Engine, lost: Callable[[str], bool]) -> None:
         self.identity = Identity()
         self.collections = Collections()
+        self.policies = Policies(self.collections)
         self.calls = DataMapCalls(engine, self.collections, lost)
         self.bucket = Bucket()
         self._engine = engine
 
     def application(self) -> ASGIApp:
         """All routes."""
-        everything = [*self._identity_routes(), *self._account_routes(), *self._datamap_routes()]
+        everything = [
+            *self._identity_routes(),
+            *self._account_routes(),
+            *self._policy_routes(),
+            *self._datamap_routes(),
+        ]
         return _UrlLimit(Starlette(routes=everything, exception_handlers={404: _unknown, 405: _unknown}))
 
     def _who(self, request: Request) -> Caller | Response:
@@ -75,7 +83,7 @@ class Server:
             message = "The access token is missing, has expired or is not for this audience"
             headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
             return JSONResponse(_error("Unauthorized", message), 401, headers)
-        if client not in self.collections.readers:
+        if client not in self.collections.readers and client not in self.collections.administrators:
             return JSONResponse(_error("Unauthorized", "Not authorized to access account"), 403)
         wait = self.bucket.wait()
         if wait:
@@ -113,29 +121,42 @@ class Server:
 
     # --- account ---
 
+    def _asked(self, versions: set[str], call: Callable[[Request, str, str, Any], Any]) -> Endpoint:
+        """An endpoint outside of the Data Map: token, api-version, JSON both ways."""
+
+        async def endpoint(request: Request) -> Response:
+            caller = self._who(request)
+            if isinstance(caller, Response):
+                return caller
+            version = request.query_params.get("api-version")
+            if version not in versions:
+                return _version_refused(version, versions)
+            base = _base(request) + ("/account" if request.url.path.startswith("/account") else "")
+            try:
+                body = json.loads(await request.body() or b"{}")
+                out = call(request, caller.name, base, body)
+            except Refused as error:
+                return JSONResponse(error.body, error.status)
+            except ValueError as error:
+                return JSONResponse(_error("InvalidRequest", str(error)), 400)
+            return Response(status_code=204) if out is None else JSONResponse(out)
+
+        return endpoint
+
+    def _policy_routes(self) -> list[Route]:
+        p = self.policies
+        table: list[tuple[str, str, Callable[[Request, str, str, Any], Any]]] = [
+            ("GET", "/metadataRoles", lambda r, who, base, body: p.roles(who)),
+            ("GET", "/metadataPolicies", lambda r, who, base, body: p.listed(who, base, dict(r.query_params))),
+            ("GET", "/metadataPolicies/{id}", lambda r, who, base, body: p.one(who, r.path_params["id"])),
+            ("PUT", "/metadataPolicies/{id}", lambda r, who, base, body: p.put(who, r.path_params["id"], body)),
+        ]
+        return [
+            route(method, f"/policyStore{path}", self._asked(POLICY_VERSIONS, call)) for method, path, call in table
+        ]
+
     def _account_routes(self) -> list[Route]:
         c = self.collections
-
-        def asked(call: Callable[[Request, str, str, Any], Any]) -> Endpoint:
-            async def endpoint(request: Request) -> Response:
-                caller = self._who(request)
-                if isinstance(caller, Response):
-                    return caller
-                version = request.query_params.get("api-version")
-                if version not in ACCOUNT_VERSIONS:
-                    return _version_refused(version, ACCOUNT_VERSIONS)
-                base = _base(request) + ("/account" if request.url.path.startswith("/account") else "")
-                try:
-                    body = json.loads(await request.body() or b"{}")
-                    out = call(request, caller.name, base, body)
-                except Refused as error:
-                    return JSONResponse(error.body, error.status)
-                except ValueError as error:
-                    return JSONResponse(_error("InvalidRequest", str(error)), 400)
-                return Response(status_code=204) if out is None else JSONResponse(out)
-
-            return endpoint
-
         table: list[tuple[str, str, Callable[[Request, str, str, Any], Any]]] = [
             ("GET", "", lambda r, who, base, body: account(base)),
             ("GET", "/collections", lambda r, who, base, body: c.listed(who, base, dict(r.query_params))),
@@ -155,7 +176,7 @@ class Server:
         ]
         # the documents put the account data plane under /account, older SDKs at the root
         return [
-            route(method, prefix + path, asked(call))
+            route(method, prefix + path, self._asked(ACCOUNT_VERSIONS, call))
             for method, path, call in table
             for prefix in ("/account", "")
             if prefix + path

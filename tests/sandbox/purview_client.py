@@ -38,7 +38,8 @@ class Client:
         self.session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
     def send(self, method: str, path: str, body: Json = None, **params: Any) -> requests.Response:
-        version = "2019-11-01-preview" if path.startswith("/account") else "2023-09-01"
+        versions = {"account": "2019-11-01-preview", "policyStore": "2021-07-01-preview"}
+        version = versions.get(path.split("/")[1], "2023-09-01")
         params = {"api-version": version, **params}
         return self.session.request(method, self.url + path, params=params, json=body, timeout=30)
 

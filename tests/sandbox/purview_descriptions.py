@@ -17,8 +17,10 @@ ROOT = Path(__file__).resolve().parents[2]
 _BELOW = "specification/purview/data-plane"
 DATAMAP = f"{_BELOW}/Azure.Analytics.Purview.DataMap/stable/2023-09-01/purviewdatamap.json"
 ACCOUNT = f"{_BELOW}/Azure.Analytics.Purview.Account/preview/2023-10-01-preview/account.json"
+POLICIES = f"{_BELOW}/Azure.Analytics.Purview.MetadataPolicies/preview/2021-07-01-preview/purviewMetadataPolicy.json"
 
 BEYOND = {
+    "AttributeMatcher": {"fromRule"},
     "SearchResultValue": {"collectionId"},
     "SuggestResultValue": {"collectionId"},
     "AtlasClassification": {"source", "sourceDetails", "propagate"},
@@ -133,11 +135,12 @@ def _nullable(schema: Json) -> Json:
 
 
 def descriptions() -> list[Description]:
-    """Data Map and account, or none where the descriptions are absent."""
+    """Data Map, account and policy store, or none where the descriptions are absent."""
     where = folder()
     if where is None:
         return []
-    return [Description(where / DATAMAP, "/datamap/api"), Description(where / ACCOUNT, "/account")]
+    places = ((DATAMAP, "/datamap/api"), (ACCOUNT, "/account"), (POLICIES, "/policyStore"))
+    return [Description(where / file, prefix) for file, prefix in places if (where / file).exists()]
 
 
 GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")

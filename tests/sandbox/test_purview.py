@@ -16,6 +16,7 @@ from sandbox.company.fields import Plain
 from sandbox.purview import columns
 from sandbox.purview.face import Face
 from sandbox.purview.identity import CURATOR, LIMITED, READER
+from sandbox.purview.policies import policy_id
 from sandbox.serving import Company, Served, running
 from tests.sandbox.purview_client import APIS, OPERATIONS, Client
 from tests.sandbox.purview_descriptions import GUID, Description, Operation, folder
@@ -49,10 +50,11 @@ def served_operations() -> frozenset[str]:
     """The described operations that the server has a route for."""
     found = set()
     face = Face(Company())
-    routes = [*face.server._account_routes(), *face.server._datamap_routes()]
+    server = face.server
+    routes = [*server._account_routes(), *server._policy_routes(), *server._datamap_routes()]
     for operation in OPERATIONS.values():
         path = operation.address.rstrip("/")
-        for part in ("guid", "glossaryId", "termId", "categoryId", "typeName", "name"):
+        for part in ("guid", "glossaryId", "termId", "categoryId", "typeName", "name", "policyId"):
             path = path.replace(f"{{{part}}}", "x")
         path = path.replace("{collectionName}", "x").replace("{classificationName}", "x")
         scope = {"type": "http", "method": operation.method, "path": path, "headers": []}
@@ -65,6 +67,7 @@ def served_operations() -> frozenset[str]:
 def test_every_operation_that_is_served_answers_as_microsoft_describes(curator: Client) -> None:
     c = curator
     _collections(c)
+    _policies(c)
     glossary, term = _glossary(c)
     asset = _entities(c)
     _stewardship(c, asset)
@@ -90,6 +93,18 @@ def _collections(c: Client) -> None:
     assert chain["parentFriendlyNameChain"] == ["Harbour & Pine", "Retail"]
     c.call("Collections_DeleteCollection", path=here, status=204)
     c.call("Collections_GetCollection", path=here, status=404)
+
+
+def _policies(c: Client) -> None:
+    assert {r["name"] for r in c.call("MetadataRoles_List")["values"]} >= {"purview-reader", "data-curator"}
+    assert c.call("MetadataPolicy_ListAll")["nextLink"]
+    (found,) = c.call("MetadataPolicy_ListAll", collectionName="retail-sales")["values"]
+    here = {"policyId": found["id"]}
+    assert c.call("MetadataPolicy_Get", path=here) == found
+    changed = c.call("MetadataPolicy_Update", found, path=here)
+    assert changed == {**found, "version": found["version"] + 1}
+    c.call("MetadataPolicy_Get", path={"policyId": str(uuid.uuid4())}, status=404)
+    c.call("MetadataPolicy_ListAll", collectionName="nothing", status=404)
 
 
 def _glossary(c: Client) -> tuple[str, str]:
@@ -286,6 +301,11 @@ def _real(c: Client, operation: Operation, parameters: Json) -> Json:
         given |= {"glossaryId": glossary, "termId": term} if "Delete" not in operation.id else {}
     if operation.id == "Collections_CreateOrUpdateCollection":
         given["body"]["parentCollection"]["referenceName"] = "retail"
+    elif operation.id.startswith("MetadataPolicy"):
+        given = json.loads(
+            json.dumps(given).replace("myparentcollection", "harbourpine").replace("mycollection", "finance")
+        )
+        given |= {"policyId": policy_id("finance")} if "policyId" in given else {}
     elif "collectionName" in given and "Delete" not in operation.id:
         given["collectionName"] = "retail"
     return given
@@ -343,7 +363,8 @@ def test_rights_go_by_collection(served: Served, reader: Client) -> None:
     assert limited.send("GET", "/account/collections/nothing").status_code == 404
 
 
-def test_readers_change_nothing(reader: Client) -> None:
+def test_readers_change_nothing(served: Served) -> None:
+    reader = Client(served, LIMITED)
     entity = {"typeName": "azure_storage_account", "attributes": {"qualifiedName": "x", "name": "x"}}
     for method, path, body in (
         ("POST", "/datamap/api/atlas/v2/entity", {"entity": entity}),
@@ -373,6 +394,8 @@ def test_contacts_have_bounds(curator: Client) -> None:
         ("/datamap/api/search/query", ""),
         ("/account/collections", "2023-09-01"),
         ("/account/collections", ""),
+        ("/policyStore/metadataPolicies", "2023-09-01"),
+        ("/policyStore/metadataRoles", ""),
     ],
 )
 def test_api_versions_are_checked(reader: Client, path: str, version: str) -> None:
