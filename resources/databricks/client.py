@@ -21,6 +21,7 @@ from governance.model import Container, Dataset
 from governance.text import clean
 from resources.calls import CallPolicy
 from resources.databricks import translate
+from resources.databricks.client_catalogs import catalogs, schemas
 from resources.databricks.client_errors import EndpointAbsent
 from resources.databricks.client_privileges import Privileges
 from resources.databricks.client_session import Connection, Workspace, part
@@ -28,10 +29,6 @@ from resources.databricks.client_tags import TagBook, TagReader
 from resources.source import Reader
 
 log = structlog.get_logger(__name__)
-
-# the platform's own: what these hold is not the company's, or only describes the rest
-_OWN_SCHEMA = "information_schema"
-_OWN_CATALOGS = frozenset({"SYSTEM_CATALOG", "INTERNAL_CATALOG"})
 
 
 class Listed(msgspec.Struct, frozen=True):
@@ -63,7 +60,7 @@ class DatabricksReader(Reader):
 
     def probe(self) -> Iterator[Probe]:
         """Reachable, authenticated, which catalogs may be read, and the warehouse; see `Privileges`."""
-        yield from self._privileges.probe(self._catalogs)
+        yield from self._privileges.probe(lambda: catalogs(self._workspace))
 
     def scopes(self, names: NameFilter) -> ScopeListing:
         """Every schema of every catalog, but the platform's own."""
@@ -72,15 +69,15 @@ class DatabricksReader(Reader):
         containers: list[Container] = []
         reasons: list[Reason] = []
         self._privileges.identities()
-        catalogs = self._catalogs()
-        for catalog in catalogs:
+        found = catalogs(self._workspace)
+        for catalog in found:
             try:
                 name = str(catalog["name"])
-                schemas = self._schemas(name)
-                shown = [s for s in schemas if names.may_match_under(f"{_scope_name(s)}.")]
-                hidden += [_scope_name(s) for s in schemas if s not in shown]
+                inside = schemas(self._workspace, name)
+                shown = [s for s in inside if names.may_match_under(f"{_scope_name(s)}.")]
+                hidden += [_scope_name(s) for s in inside if s not in shown]
                 scopes += [_scope(s) for s in shown]
-                if not shown and schemas:
+                if not shown and inside:
                     continue
                 book = self._tags.of_catalog(name, [str(s["name"]) for s in shown])
                 reasons += book.reasons
@@ -91,7 +88,7 @@ class DatabricksReader(Reader):
             except GovernanceError as error:
                 # one catalog that cannot be read, such as a foreign one whose server is down, hides no other
                 reasons.append(Reason.of(error))
-        if not catalogs:
+        if not found:
             reasons.append(self._privileges.no_catalogs())
         return ScopeListing(tuple(scopes), tuple(hidden), tuple(containers), tuple(reasons))
 
@@ -150,16 +147,6 @@ class DatabricksReader(Reader):
     def close(self) -> None:
         """Gives back the sockets."""
         self._workspace.close()
-
-    def _catalogs(self) -> list[dict[str, Any]]:
-        pages = self._workspace.pages("/catalogs", "catalogs", include_browse=True)
-        found = [c for page in pages for c in page if isinstance(c, dict) and isinstance(c.get("name"), str)]
-        return [c for c in found if c.get("catalog_type") not in _OWN_CATALOGS]
-
-    def _schemas(self, catalog: str) -> list[dict[str, Any]]:
-        pages = self._workspace.pages("/schemas", "schemas", catalog_name=catalog, include_browse=True)
-        found = [s for page in pages for s in page if isinstance(s, dict) and isinstance(s.get("name"), str)]
-        return [{**s, "catalog_name": catalog} for s in found if s["name"] != _OWN_SCHEMA]
 
     def _page(self, kind: Listed, records: list[Any], book: TagBook, names: NameFilter) -> Page:
         """The records translated; what they lack because of a missing privilege is a reason."""

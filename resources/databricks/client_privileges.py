@@ -1,7 +1,7 @@
 """What we may do in a workspace: the lines of `governance doctor`, and why a schema may look emptier than it is."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Literal
 
 from governance.errors import GovernanceError, NotFound, PermissionDenied, Transient
 from governance.listing import Probe, Reason
@@ -12,6 +12,11 @@ _ALL = frozenset({"ALL_PRIVILEGES", "MANAGE"})
 _SEES = _ALL | {"BROWSE", "SELECT"}
 _MOST_NAMES = 20
 _NOT_HERE = "not available on this server"
+
+Sight = Literal["all", "managed", "own", "unknown"]
+"""Whose grants on a catalog's objects we are shown: `all` for its owner and metastore admins; `managed` for who holds
+MANAGE, to whom REST shows all and, as documented, SQL not; else our `own`; `unknown` where the server has no notion of
+who asks."""
 
 
 class Privileges:
@@ -76,6 +81,21 @@ class Privileges:
                 # one server writes USE CATALOG, another USE_CATALOG
                 found |= {str(p.get("privilege", "")).replace(" ", "_").upper() for p in entry.get("privileges") or ()}
         return found
+
+    def sight(self, catalog: dict[str, Any]) -> Sight:
+        """Whose grants in a catalog we are shown."""
+        mine = self.identities()
+        if not mine:
+            return "unknown"
+        if catalog.get("owner") in mine or self._is_metastore_admin():
+            return "all"
+        return "managed" if "MANAGE" in (self.held("catalog", str(catalog["name"])) or ()) else "own"
+
+    def short_sighted(self, catalog: str) -> Reason:
+        """Why the grants in a catalog are not all there."""
+        why = "its grants are shown in full to its owner, to metastore admins and to who holds MANAGE on it only"
+        grant = f"GRANT MANAGE ON CATALOG {_quoted(catalog)} TO {self._grantee}"
+        return Reason("permission_denied", f"{catalog}: {why}", "GET /permissions", grant)
 
     def _given(self, path: str, principal: str | None) -> list[dict[str, Any]]:
         key, query = "privilege_assignments", {"principal": principal}

@@ -1,4 +1,4 @@
-"""One open connection to a workspace: raw JSON by the SDK's own client, pages to the very end, SQL statements.
+"""One open connection to a workspace: raw JSON by the SDK's own client, pages to the very end.
 
 The SDK's records drop what this version of it does not know, so the answers are taken as they stand.
 """
@@ -15,7 +15,7 @@ from databricks.sdk.clock import Clock
 from databricks.sdk.core import ApiClient, Config
 from databricks.sdk.errors.base import DatabricksError
 
-from governance.errors import AuthenticationError, GovernanceError, ProtocolError, Terminal, Unavailable
+from governance.errors import AuthenticationError, GovernanceError, ProtocolError
 from resources.calls import Caller, CallPolicy, Meter
 from resources.cursors import MOST_RESTARTS, has_expired, named
 from resources.databricks.client_auth import MachineToken, PersonalToken
@@ -81,7 +81,7 @@ class Workspace:
         self.grantee = connection.client_id or "<user>"
         self._answer = threading.local()
         self._auth = _login(connection, policy)
-        self._policy = policy
+        self.policy = policy
         self.caller = Caller(PLATFORM, self._classify, policy, Meter())
         self._api = self._opened()
 
@@ -90,13 +90,13 @@ class Workspace:
         """What was done so far."""
         return self.caller.meter
 
-    def get(self, path: str, query: Json | None = None, *, base: str = CATALOG) -> Json:
-        """The JSON object at `path`.
+    def get(self, path: str, query: Json | None = None, *, base: str = CATALOG, body: Json | None = None) -> Json:
+        """The JSON object at `path`; some calls of the platform want a GET's arguments in its body.
 
         Raises:
             GovernanceError: after retries.
         """
-        return self._call("GET", f"{base}{path}", query, None)
+        return self._call("GET", f"{base}{path}", query, body)
 
     def post(self, path: str, body: Json) -> Json:
         """The answer to a POST of something that may be sent twice.
@@ -146,52 +146,9 @@ class Workspace:
             seen.add(token)
             query = {**query, "page_token": token}
 
-    def rows(self, statement: str, parameters: dict[str, str]) -> Iterator[list[Any]]:
-        """The rows of a SELECT, run on the connection's warehouse, which is started where it rests.
-
-        Raises:
-            GovernanceError: it failed, or its result was cut.
-        """
-        body = {
-            "warehouse_id": self.connection.warehouse_id,
-            "statement": statement,
-            "parameters": [{"name": name, "value": value, "type": "STRING"} for name, value in parameters.items()],
-            "wait_timeout": "30s",
-            "on_wait_timeout": "CONTINUE",
-            "disposition": "INLINE",
-            "format": "JSON_ARRAY",
-        }
-        answer = self._finished(self.post(STATEMENTS, body))
-        if (answer.get("manifest") or {}).get("truncated"):
-            raise self._nonsense(STATEMENTS, "the result was cut at the size that a statement may give")
-        result = answer.get("result") or {}
-        while True:
-            yield from result.get("data_array") or []
-            link = result.get("next_chunk_internal_link")
-            if not link:
-                return
-            result = self.get(str(link), base="")
-
     def close(self) -> None:
         """Gives back the sockets."""
         self._http.close()
-
-    def _finished(self, answer: Json) -> Json:
-        """The statement's answer once it has run.
-
-        Raises:
-            GovernanceError: it failed, or takes longer than a call may.
-        """
-        until = time.monotonic() + self._policy.deadline
-        while (state := (answer.get("status") or {}).get("state")) in ("PENDING", "RUNNING"):
-            if time.monotonic() > until:
-                raise Unavailable("the warehouse takes too long", platform=PLATFORM, operation=STATEMENTS)
-            time.sleep(1.0)
-            answer = self.get(f"{STATEMENTS}/{answer['statement_id']}", base="")
-        if state != "SUCCEEDED":
-            said = ((answer.get("status") or {}).get("error") or {}).get("message") or f"the statement ended as {state}"
-            raise Terminal(str(said)[:500], platform=PLATFORM, operation=STATEMENTS, remedy="check the warehouse")
-        return answer
 
     def _call(self, method: str, path: str, query: Json | None, body: Json | None) -> Json:
         def once() -> Json:
@@ -230,18 +187,18 @@ class Workspace:
             host=self.connection.host,
             credentials_strategy=self._auth,
             clock=OneTry(),
-            http_timeout_seconds=self._policy.read_timeout,
+            http_timeout_seconds=self.policy.read_timeout,
             retry_timeout_seconds=3600,
         )
         api = ApiClient(config)
         # the SDK has one time-out for connecting and reading, and tells no status: its session is the only way
         inner: Any = api._api_client
-        inner._http_timeout_seconds = (self._policy.connect_timeout, self._policy.read_timeout)
+        inner._http_timeout_seconds = (self.policy.connect_timeout, self.policy.read_timeout)
         self._http: requests.Session = inner._session
         self._http.hooks["response"].append(self._remember)
         pool = {"pool_connections": 20, "pool_maxsize": 20, "pool_block": True}
         for scheme in ("https://", "http://"):
-            self._http.mount(scheme, BoundedAdapter(self._policy, self.connection.ca_bundle, **pool))
+            self._http.mount(scheme, BoundedAdapter(self.policy, self.connection.ca_bundle, **pool))
         return api
 
     def _nonsense(self, path: str, message: str) -> ProtocolError:

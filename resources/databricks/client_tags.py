@@ -14,6 +14,7 @@ from governance.text import clean
 from governance.types import path_part
 from resources.databricks.client_errors import EndpointAbsent
 from resources.databricks.client_session import Workspace, part
+from resources.databricks.client_sql import Warehouse
 from resources.databricks.translate import qualified
 
 _OFF = "not read: give warehouse_id, or tags: entity for a small estate"
@@ -39,7 +40,7 @@ class TagReader:
     """Reads tags in the way that the connection says."""
 
     def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
+        self._workspace, self._warehouse = workspace, Warehouse(workspace)
         self._mode = workspace.connection.tags
         self._lock = threading.Lock()
         self._digests: dict[str, dict[str, str]] = {}
@@ -103,7 +104,7 @@ class TagReader:
             f"FROM {here}.information_schema.volume_tags {where}"
         )
         sums: dict[str, int] = defaultdict(int)
-        for schema, *row in self._workspace.rows(statement, {"catalog": catalog}):
+        for schema, *row in self._warehouse.rows(statement, {"catalog": catalog}):
             text = "\0".join(map(str, row)).encode(errors="surrogatepass")
             sums[str(schema)] += int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
         return {schema: f"-{total % 2**64:016x}" for schema, total in sums.items()}
@@ -129,7 +130,7 @@ class TagReader:
     def _by_sql(self, statement: str, parameters: dict[str, str], key: Any) -> TagBook:
         found: dict[str, list[Tag]] = defaultdict(list)
         try:
-            for kind, name, column, tag, value in self._workspace.rows(statement, parameters):
+            for kind, name, column, tag, value in self._warehouse.rows(statement, parameters):
                 path = path_part(clean(column)) if column else ""
                 found[key(kind, clean(name))].append(_tag(tag, value, path))
         except AuthenticationError:

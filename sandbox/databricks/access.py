@@ -18,12 +18,13 @@ READERS = "governance_readers"
 
 
 class Principal(msgspec.Struct, frozen=True):
-    """A user or service principal. An admin passes every check."""
+    """A user or service principal. An admin passes every check; a workspace admin reads the directory."""
 
     name: str
     display: str
     groups: tuple[str, ...] = ()
     admin: bool = False
+    workspace_admin: bool = False
 
     @property
     def identities(self) -> frozenset[str]:
@@ -32,7 +33,7 @@ class Principal(msgspec.Struct, frozen=True):
 
 
 ADMIN = Principal("admin@acme.example", "Platform Admin", ("metastore_admins",), admin=True)
-READER = Principal(READER_CLIENT_ID, "governance-reader", (READERS,))
+READER = Principal(READER_CLIENT_ID, "governance-reader", (READERS,), workspace_admin=True)
 STRANGER = Principal("stranger@acme.example", "Stranger")
 
 

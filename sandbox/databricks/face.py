@@ -6,8 +6,8 @@ from typing import Any
 
 from starlette.types import ASGIApp
 
-from governance.model import Dataset
-from sandbox.databricks import estate
+from governance.model import Dataset, Facet, Fact
+from sandbox.databricks import declared_access, estate
 from sandbox.databricks.access import READER_CLIENT_ID, READER_CLIENT_SECRET
 from sandbox.databricks.answers import error_body
 from sandbox.databricks.routes import application
@@ -66,3 +66,9 @@ class Face(BaseFace):
     def account(self) -> Iterator[Dataset]:
         """Every dataset of the workspace."""
         return estate.account(self.company.scale, self.company.seed)
+
+    def facts(self, facet: Facet) -> Iterator[Fact]:
+        """What a reading of the facet finds."""
+        catalogs = estate.catalogs(self.company.scale, self.company.seed)
+        if facet == "access":
+            yield from declared_access.facts(catalogs)

@@ -16,6 +16,8 @@ from sandbox.databricks.access import Doors, Principal, basic
 from sandbox.databricks.answers import ApiError, failed, missing_route
 from sandbox.databricks.routes_access import access_routes
 from sandbox.databricks.routes_objects import object_routes
+from sandbox.databricks.routes_policies import policy_routes
+from sandbox.databricks.routes_scim import scim_routes
 from sandbox.databricks.routes_sql import sql_routes
 from sandbox.databricks.routes_tags import tag_routes
 from sandbox.databricks.store import Store
@@ -37,8 +39,10 @@ def application(faults: FaultPlan, table_page: int = 8) -> ASGIApp:
         *object_routes(store, faults, table_page),
         *tag_routes(store),
         *access_routes(store),
+        *policy_routes(store),
         *sql_routes(store),
         *_own_routes(store, doors),
+        *scim_routes(),
     ]
     app = Starlette(
         routes=routes,

@@ -35,6 +35,13 @@ def access_routes(store: Store) -> list[Route]:
         if not store.grants.held(who, chain) & {"BROWSE", "SELECT", "USE_SCHEMA", "MANAGE", "ALL_PRIVILEGES"}:
             raise ApiError(403, "PERMISSION_DENIED", f"User does not have MANAGE on {chain[0][0]} '{chain[0][1]}'.")
 
+    def manages(who: Principal, word: str, name: str) -> bool:
+        """Whether it is shown more than what it was given itself."""
+        if word == "metastore":
+            return who.admin
+        held = store.grants.held(who, store.chain(word, name))
+        return "MANAGE" in held or store.sees_all(who, word, name)
+
     async def given(request: Request) -> Response:
         securable = named(request)
         if request.method == "PATCH":
@@ -42,13 +49,14 @@ def access_routes(store: Store) -> list[Route]:
                 raise ApiError(403, "PERMISSION_DENIED", "User is not an owner of the securable.")
             for change in (await request.json()).get("changes", ()):
                 store.grants.change(securable, change["principal"], change.get("add") or (), change.get("remove") or ())
-        only = request.query_params.get("principal")
+        only, me = request.query_params.get("principal"), request.state.principal
+        everybody = manages(me, *securable)
         return JSONResponse(
             {
                 "privilege_assignments": [
                     {"principal": who, "privileges": held}
                     for who, held in store.grants.on(securable).items()
-                    if only in (None, who)
+                    if only in (None, who) and (everybody or who in me.identities)
                 ]
             }
         )

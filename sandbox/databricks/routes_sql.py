@@ -5,7 +5,6 @@ A statement is read with sqlglot, its tables are filled from the store, and SQLi
 
 import sqlite3
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import sqlglot
@@ -14,22 +13,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from sandbox.databricks.access import Principal
 from sandbox.databricks.answers import ApiError, invalid
+from sandbox.databricks.relations import INFORMATION, Relation
 from sandbox.databricks.store import Store
 
 WAREHOUSE_ID = "a1b2c3d4e5f60718"
 _CHUNK = 25
 """Rows of a result chunk; Databricks cuts by bytes."""
 
-_PLACE = ("catalog_name", "schema_name", "table_name")
-COLUMNS = {
-    "catalog_tags": ("catalog_name", "tag_name", "tag_value"),
-    "schema_tags": ("catalog_name", "schema_name", "tag_name", "tag_value"),
-    "table_tags": (*_PLACE, "tag_name", "tag_value"),
-    "column_tags": (*_PLACE, "column_name", "tag_name", "tag_value"),
-    "volume_tags": ("catalog_name", "schema_name", "volume_name", "tag_name", "tag_value"),
-    "tables": ("table_catalog", "table_schema", "table_name", "table_type", "table_owner", "comment"),
-}
 Rows = list[tuple[str | None, ...]]
 
 
@@ -106,21 +98,13 @@ def _chunk(rows: Rows, index: int, key: str) -> dict[str, Any]:
 def _run(store: Store, request: Request, statement: str, parameters: Any) -> tuple[list[str], Rows]:
     """Column names and rows of a statement."""
     tree = sqlglot.parse_one(statement, read="databricks")
-    held = store.grants.held
+    who = request.state.principal
     with sqlite3.connect(":memory:") as database:
         for number, table in enumerate(tree.find_all(exp.Table)):
-            catalog, view = table.catalog, table.name
-            if table.db != "information_schema" or view not in COLUMNS:
-                raise sqlglot.errors.SqlglotError(f"[TABLE_OR_VIEW_NOT_FOUND] {table.sql('databricks')}.")
-            store.get("catalog", catalog)
-            who = request.state.principal
-            if not who.admin and not held(who, store.chain("catalog", catalog)) & {"USE_CATALOG", "ALL_PRIVILEGES"}:
-                raise ApiError(403, "PERMISSION_DENIED", f"User does not have USE CATALOG on Catalog '{catalog}'.")
-            columns = COLUMNS[view]
-            database.execute(f"CREATE TABLE t{number} ({', '.join(columns)})")
-            marks = ", ".join("?" * len(columns))
-            rows = [row for row in _rows(store, view) if row[0] == catalog]
-            database.executemany(f"INSERT INTO t{number} VALUES ({marks})", rows)
+            relation = _relation(store, who, table)
+            database.execute(f"CREATE TABLE t{number} ({', '.join(relation.columns)})")
+            marks = ", ".join("?" * len(relation.columns))
+            database.executemany(f"INSERT INTO t{number} VALUES ({marks})", relation.rows(store, who, table.catalog))
             table.replace(exp.to_table(f"t{number}", alias=table.alias or None))
         # a placeholder is `:name` in both dialects
         cursor = database.execute(tree.sql("sqlite"), {p["name"]: p.get("value") for p in parameters})
@@ -128,16 +112,13 @@ def _run(store: Store, request: Request, statement: str, parameters: Any) -> tup
         return names, [tuple(None if v is None else str(v) for v in row) for row in cursor.fetchall()]
 
 
-def _rows(store: Store, view: str) -> Iterator[tuple[Any, ...]]:
-    if view == "tables":
-        for record in store.records["table"].values():
-            yield tuple(
-                record.get(f) for f in ("catalog_name", "schema_name", "name", "table_type", "owner", "comment")
-            )
-        return
-    entity = f"{view.removesuffix('_tags')}s"
-    parts = len(COLUMNS[view]) - 2
-    for (kind, name), tags in sorted(store.tags.items()):
-        if kind == entity:
-            for tag in tags.values():
-                yield (*name.split(".", parts - 1), tag["tag_key"], tag["tag_value"])
+def _relation(store: Store, who: Principal, table: exp.Table) -> Relation:
+    """The relation that a statement names, if the caller may read it."""
+    catalog, view = table.catalog, table.name
+    if table.db != "information_schema" or view not in INFORMATION:
+        raise sqlglot.errors.SqlglotError(f"[TABLE_OR_VIEW_NOT_FOUND] {table.sql('databricks')}.")
+    store.get("catalog", catalog)
+    held = store.grants.held(who, store.chain("catalog", catalog))
+    if not who.admin and not held & {"USE_CATALOG", "ALL_PRIVILEGES"}:
+        raise ApiError(403, "PERMISSION_DENIED", f"User does not have USE CATALOG on Catalog '{catalog}'.")
+    return INFORMATION[view]

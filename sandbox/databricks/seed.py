@@ -3,35 +3,45 @@
 from typing import Any
 
 from databricks.sdk import WorkspaceClient
-from databricks.sdk.service.catalog import EntityTagAssignment, PermissionsChange, Privilege, VolumeType
+from databricks.sdk.service.catalog import EntityTagAssignment, PermissionsChange, PolicyInfo, Privilege, VolumeType
+from databricks.sdk.service.iam import ComplexValue
 
-from sandbox.databricks.access import ADMIN_TOKEN, READERS
+from sandbox.databricks.access import ADMIN_TOKEN
 from sandbox.databricks.declared import Catalog, Schema, function_body, table_body
+from sandbox.databricks.declared_access import GROUPS, POLICIES, SERVICES, USERS, given
 from sandbox.databricks.estate import catalogs
 
 _BASE = "/api/2.1/unity-catalog"
-_READER_PRIVILEGES = [
-    Privilege.BROWSE,
-    Privilege.USE_CATALOG,
-    Privilege.USE_SCHEMA,
-    Privilege.SELECT,
-    Privilege.EXECUTE,
-    Privilege.READ_VOLUME,
-]
+_SECURABLES = {"model": "registered_model"}
 
 
 def fill(url: str, scale: int, seed: int) -> None:
-    """Creates the estate and lets the readers in."""
+    """Creates the estate and the people, and gives them what they are given."""
     client = WorkspaceClient(host=url, token=ADMIN_TOKEN, auth_type="pat")
-    for catalog in catalogs(scale, seed):
+    declared = catalogs(scale, seed)
+    for catalog in declared:
         client.catalogs.create(catalog.name, comment=catalog.comment, properties=catalog.properties or None)
         client.catalogs.update(catalog.name, owner=catalog.owner)
-        client.grants.update(
-            "catalog", catalog.name, changes=[PermissionsChange(add=_READER_PRIVILEGES, principal=READERS)]
-        )
         _tag(client, "catalogs", catalog.name, catalog.tags)
         for schema in catalog.schemas:
             _schema(client, catalog, schema)
+    for one in given(declared):
+        change = PermissionsChange(add=[Privilege(word) for word in one.privileges], principal=one.principal)
+        client.grants.update(_SECURABLES.get(one.kind, one.kind), one.name, changes=[change])
+    for policy in POLICIES:
+        body = {**policy.body, "on_securable_type": policy.kind, "on_securable_fullname": policy.on}
+        client.policies.create_policy(PolicyInfo.from_dict(body))
+    _people(client)
+
+
+def _people(client: WorkspaceClient) -> None:
+    """Users, service principals and groups; a group after those that are in it."""
+    ids = {name: client.users.create(user_name=name, display_name=name.split("@")[0]).id for name in USERS}
+    for application, display in SERVICES.items():
+        ids[application] = client.service_principals.create(application_id=application, display_name=display).id
+    for group, members in GROUPS.items():
+        inside = [ComplexValue(value=ids[member]) for member in members]
+        ids[group] = client.groups.create(display_name=group, members=inside).id
 
 
 def _schema(client: WorkspaceClient, catalog: Catalog, schema: Schema) -> None:

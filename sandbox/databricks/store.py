@@ -126,6 +126,7 @@ class Store:
         self.records: dict[str, dict[str, Record]] = {word: {} for word in KINDS}
         self.versions: dict[str, dict[int, Record]] = {}
         self.tags: dict[tuple[str, str], dict[str, Record]] = {}
+        self.policies: dict[tuple[str, str], dict[str, Record]] = {}
         self._clock = 0
 
     def now(self) -> int:
@@ -216,6 +217,7 @@ class Store:
             del self.records[inner][full]
             self.versions.pop(full, None)
             self.grants.forget((inner, full))
+            self.policies.pop((inner, full), None)
             for key in [k for k in self.tags if _is_tag_of(k, inner, full)]:
                 del self.tags[key]
 
@@ -241,6 +243,11 @@ class Store:
             out.append(("catalog", record["catalog_name"]))
         return [*out, ("metastore", self.metastore_id)]
 
+    def sees_all(self, who: Principal, word: str, name: str) -> bool:
+        """Whether SQL shows it all grants on the securable: to an admin, to its owner and to those of what is above."""
+        owners = {self.records[w][n].get("owner") for w, n in self.chain(word, name) if w in self.records}
+        return who.admin or not owners.isdisjoint(who.identities)
+
     def _rename(self, word: str, name: str, new: str) -> None:
         moved = [(word, name), *self.below(word, name)]
         depth = {"catalog": 0, "schema": 1}.get(word, 2)
@@ -254,6 +261,8 @@ class Store:
             record["full_name"] = target + full[len(name) :]
             self.records[each][record["full_name"]] = record
             self.grants.renamed((each, full), (each, record["full_name"]))
+            if (each, full) in self.policies:
+                self.policies[each, record["full_name"]] = self.policies.pop((each, full))
             if full in self.versions:
                 self.versions[record["full_name"]] = self.versions.pop(full)
             for key in [k for k in self.tags if _is_tag_of(k, each, full)]:

@@ -1,0 +1,111 @@
+"""Access, lineage and usage of the sandbox's workspace in a real inventory, held against its own account in SQL."""
+
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from governance.model import Grant, Membership, Policy
+from resources.inventory.database import Inventory
+from resources.inventory.facts.queries import FactQueries
+from sandbox.databricks.access import ADMIN_TOKEN
+from tests.fixtures.estate import SandboxSource, sandbox_source
+from tests.fixtures.facets import sync_facet_of
+from tests.inventory.estate import rows
+
+pytestmark = pytest.mark.xdist_group("sync-databricks")
+EFFECTIVE = "/api/2.1/unity-catalog/effective-permissions"
+SECURABLES = {"relation": "table", "volume": "volume", "function": "function", "model": "registered_model"}
+
+
+@pytest.fixture(scope="module")
+def workspace() -> Iterator[SandboxSource]:
+    with sandbox_source("databricks") as one:
+        yield one
+
+
+@pytest.fixture
+def filled(workspace: SandboxSource, inventory: Inventory) -> Inventory:
+    """An inventory of the workspace's metadata and access."""
+    assert workspace.sync(inventory).summary.status == "complete"
+    summary, outcomes = sync_facet_of(workspace, inventory, "access")
+    assert (summary.status, [o.reasons for o in outcomes.values() if o.reasons]) == ("complete", [])
+    return inventory
+
+
+def test_what_was_given_is_the_account(workspace: SandboxSource, filled: Inventory) -> None:
+    account = list(workspace.served.face.facts("access"))
+    found = rows(filled, "SELECT * FROM inventory.grants WHERE inherited_from IS NULL")
+    assert {(g["securable"], g["principal"], g["privilege"], tuple(g["confers"])) for g in found} == {
+        (f.securable, f.principal, f.privilege, f.confers) for f in account if isinstance(f, Grant)
+    }
+    found = rows(filled, "SELECT * FROM inventory.memberships")
+    assert {(m["member"], m["role"]) for m in found} == {
+        (f.member, f.role) for f in account if isinstance(f, Membership)
+    }
+    found = rows(filled, "SELECT * FROM inventory.policies")
+    assert {(p["policy"], p["kind"], p["securable"], p["path"]) for p in found} == {
+        (f.policy, f.kind, f.securable, f.path) for f in account if isinstance(f, Policy)
+    }
+
+
+def test_what_is_inherited_is_what_the_server_says_is_in_effect(workspace: SandboxSource, filled: Inventory) -> None:
+    expected: set[tuple[str, ...]] = set()
+    for dataset in rows(filled, "SELECT namespace, qualified_name FROM inventory.datasets"):
+        name = dataset["qualified_name"]
+        answer = requests.get(
+            f"{workspace.served.url}{EFFECTIVE}/{SECURABLES[dataset['namespace']]}/{name}",
+            headers={"Authorization": f"Bearer {ADMIN_TOKEN}"},
+            timeout=10,
+        )
+        for entry in answer.json()["privilege_assignments"]:
+            for p in entry["privileges"]:
+                word = p["privilege"].replace("_", " ")
+                expected.add((name, entry["principal"], word, p.get("inherited_from_name", "")))
+    found = rows(
+        filled,
+        "SELECT g.securable, g.principal, g.privilege, coalesce(g.inherited_from, '') AS above FROM inventory.grants g"
+        " WHERE g.privilege <> 'OWNER' AND g.securable IN (SELECT qualified_name FROM inventory.datasets)",
+    )
+    assert {tuple(g.values()) for g in found} == expected
+    assert {above for *_, above in expected} > {"", "main", "main.sales", "main.crm", "lakehouse", "lakehouse.raw"}
+
+
+def test_who_can_read_a_masked_column_and_by_which_way(filled: Inventory) -> None:
+    found = FactQueries(filled).readers("workspace", "main.crm.customers", "email")
+    stewards, science, readers = "group crm_stewards", "group data_science", "group governance_readers"
+    sp = "service 5b1f7c1e-2a35-4d0c-9a53-6d2f3a0c7e11"
+    own, schema = "OWNER on main.crm.customers", "ALL PRIVILEGES on main.crm"
+    single, whole = "SELECT on main.crm.customers", "SELECT on main"
+    assert {tuple(r.via) for r in found} == {
+        (stewards, own),
+        ("user bo@acme.example", stewards, own),
+        (stewards, schema),
+        ("user bo@acme.example", stewards, schema),
+        (science, single),
+        ("user dai@acme.example", science, single),
+        (readers, whole),
+        (sp, readers, whole),
+    }
+    # the catalog lets in whoever reads, two groups above
+    assert all(r.lacking == [] for r in found)
+    masked = {r.principal: set(r.masked_by) for r in found}
+    assert masked["dai@acme.example"] == {"main.governance.mask_email", "mask_pii"}
+    assert masked["bo@acme.example"] == {"main.governance.mask_email"}
+
+
+def test_a_row_filter_limits_and_a_missing_right_on_the_way_is_named(filled: Inventory) -> None:
+    found = FactQueries(filled).readers("workspace", "main.sales.orders")
+    assert all(r.limited_by == ["main.governance.only_own_store"] for r in found)
+    [store] = [r for r in found if r.principal == "store_1"]
+    assert store.lacking == ["the right to use main.sales", "the right to use main"]
+    [everybody] = [
+        r for r in FactQueries(filled).readers("workspace", "lakehouse.raw.products") if r.principal_kind == "public"
+    ]
+    assert everybody.lacking == ["the right to use lakehouse.raw", "the right to use lakehouse"]
+
+
+def test_a_second_reading_changes_nothing(workspace: SandboxSource, filled: Inventory) -> None:
+    _, outcomes = sync_facet_of(workspace, filled, "access")
+    counts = [(o.counts["created"], o.counts["closed"]) for o in outcomes.values()]
+    assert counts and set(counts) == {(0, 0)}
