@@ -9,13 +9,14 @@ from governance.listing import Page, Presence, Probe, Quarantined, Reason, Scope
 from governance.model import Column, Container, Dataset, Tag
 from resources.calls import Caller, CallPolicy, Meter
 from resources.glue.client_bounds import bound
-from resources.glue.client_errors import Classifier, partition_of
+from resources.glue.client_errors import Classifier
 from resources.glue.client_marks import Marks
 from resources.glue.client_pages import pages
 from resources.glue.client_session import Connection, config_of, open_clients, open_session
 from resources.glue.client_tags import LakeTags
 from resources.glue.client_tokens import Record, TableDigest, digest_of
-from resources.glue.translate import container_of, translated
+from resources.glue.translate import catalog_of, container_of, translated
+from resources.glue.translate_names import arn_of
 from resources.glue.translate_tags import Values, database_tags, table_tags
 from resources.source import Memory, Reader
 
@@ -59,17 +60,21 @@ class GlueReader(Reader):
 
     def scopes(self, names: NameFilter) -> ScopeListing:
         """Databases; a link to another account's database is a container, for its tables are that account's."""
-        shown, hidden, links = [], [], []
+        shown, hidden, links, catalogs = [], [], [], set[str]()
         for page in self._databases():
             for raw in page:
                 name = str(raw["Name"])
+                catalogs.add(str(raw.get("CatalogId") or ""))
                 if raw.get("TargetDatabase"):
                     links.append(container_of(raw, (), self._arn("database", raw, name)))
                 elif names.may_match_under(f"{name}."):
                     shown.append(Scope(name, "database", {k: raw[k] for k in _DETAIL if raw.get(k) is not None}))
                 else:
                     hidden.append(name)
-        return ScopeListing(tuple(shown), tuple(hidden), tuple(links))
+        above = [
+            catalog_of(catalog, self._arn("catalog", {"CatalogId": catalog})) for catalog in sorted(catalogs - {""})
+        ]
+        return ScopeListing(tuple(shown), tuple(hidden), (*above, *links))
 
     def read(self, scope: Scope, names: NameFilter) -> Iterator[Page]:
         """The database's tables; its own record and tags come with the first page."""
@@ -230,10 +235,9 @@ class GlueReader(Reader):
     def _table_arn(self, raw: Mapping[str, Any]) -> str | None:
         return self._arn("table", raw, f"{raw.get('DatabaseName')}/{raw.get('Name')}")
 
-    def _arn(self, kind: str, raw: Mapping[str, Any], name: str) -> str | None:
+    def _arn(self, kind: str, raw: Mapping[str, Any], name: str = "") -> str | None:
         account = raw.get("CatalogId") or self.connection.catalog_id
-        region = self.connection.region
-        return f"arn:{partition_of(region)}:glue:{region}:{account}:{kind}/{name}" if account else None
+        return arn_of(self.connection.region, str(account), kind, name) if account else None
 
 
 def _failed(operation: str, error: GovernanceError) -> Probe:

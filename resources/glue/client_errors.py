@@ -18,6 +18,7 @@ from governance.errors import (
     Transient,
     Unavailable,
 )
+from resources.glue.translate_names import arn_of
 
 PLATFORM = "glue"
 
@@ -77,20 +78,13 @@ def statement(operation: str, region: str, catalog: str | None) -> str:
         region: of the catalog.
         catalog: its account, None where it is not known.
     """
-    partition, account = partition_of(region), catalog or "*"
     resources = ["*"]
     if operation.startswith("glue:"):
-        base = f"arn:{partition}:glue:{region}:{account}"
-        resources = [f"{base}:catalog", f"{base}:database/*"]
-        resources += [f"{base}:table/*/*"] if "Table" in operation else []
+        kinds = [("catalog", "")]
+        kinds += [("database", "*")] if "Policies" not in operation else []
+        kinds += [("table", "*/*")] if "Table" in operation else []
+        resources = [arn_of(region, catalog or "*", kind, name) for kind, name in kinds]
     return json.dumps({"Effect": "Allow", "Action": [operation], "Resource": resources})
-
-
-def partition_of(region: str) -> str:
-    """The partition a Region belongs to, first part of its ARNs."""
-    if region.startswith("cn-"):
-        return "aws-cn"
-    return "aws-us-gov" if region.startswith("us-gov-") else "aws"
 
 
 class Classifier:

@@ -48,15 +48,32 @@ class PlainJSON(parsers.JSONParser):
 
     def _do_parse(self, response: dict[str, Any], shape: Any) -> dict[str, Any]:
         body = response["body"]
-        try:
-            out = unparsed(body, shape) or (orjson.loads(body) if body else {})
-        except orjson.JSONDecodeError:
-            # a lone surrogate: no text at all to orjson, but the other records of the page are sound
-            out = _lenient(body)
-        if not isinstance(out, dict):
-            raise parsers.ResponseParserError("the answer is not a JSON object")
-        out["ResponseMetadata"] = {"RequestId": response["headers"].get("x-amzn-requestid", "")}
+        out = unparsed(body, shape) or _told(response)
+        out["ResponseMetadata"] = _metadata(response)
         return out
+
+
+class PlainRestJSON(parsers.RestJSONParser):
+    """The same for Lake Formation, of whose answers the stock parser leaves out what its model does not know."""
+
+    def _do_parse(self, response: dict[str, Any], shape: Any) -> dict[str, Any]:
+        return {**_told(response), "ResponseMetadata": _metadata(response)}
+
+
+def _told(response: dict[str, Any]) -> dict[str, Any]:
+    body = response["body"]
+    try:
+        out = orjson.loads(body) if body else {}
+    except orjson.JSONDecodeError:
+        # a lone surrogate: no text at all to orjson, but the other records of the page are sound
+        out = _lenient(body)
+    if not isinstance(out, dict):
+        raise parsers.ResponseParserError("the answer is not a JSON object")
+    return out
+
+
+def _metadata(response: dict[str, Any]) -> dict[str, Any]:
+    return {"RequestId": response["headers"].get("x-amzn-requestid", "")}
 
 
 def _lenient(body: bytes) -> Any:
@@ -67,23 +84,25 @@ def _lenient(body: bytes) -> Any:
 
 
 class Parsers(parsers.ResponseParserFactory):
-    """botocore's factory, with our parser for the one protocol that matters."""
+    """botocore's factory, with our parsers for the two protocols of Glue and Lake Formation."""
 
     def create_parser(self, protocol_name: str) -> Any:
         """A parser of this protocol."""
         stock = super().create_parser(protocol_name)
-        return PlainJSON() if type(stock) is parsers.JSONParser else stock
+        if type(stock) is parsers.JSONParser:
+            return PlainJSON()
+        return PlainRestJSON() if type(stock) is parsers.RestJSONParser else stock
 
 
 def can_parse_fast() -> bool:
-    """Whether this botocore still has the hooks that `PlainJSON` relies on."""
+    """Whether this botocore still has the hooks that our parsers rely on."""
     answer, no_shape = {"body": b'{"a":[1]}', "headers": {}, "status_code": 200}, None
-    parser: Any = PlainJSON()
+    ours: tuple[Any, ...] = (PlainJSON(), PlainRestJSON())
     try:
-        out = parser.parse(answer, no_shape)
+        told = [parser.parse(answer, no_shape) for parser in ours]
     except (AttributeError, KeyError, TypeError):
         return False
-    return bool(out.get("a") == [1] and out["ResponseMetadata"].get("HTTPStatusCode") == 200)
+    return all(out.get("a") == [1] and out["ResponseMetadata"].get("HTTPStatusCode") == 200 for out in told)
 
 
 class _Role(CredentialProvider):
@@ -120,17 +139,22 @@ def where(connection: Connection) -> dict[str, Any]:
     return {"endpoint_url": connection.endpoint_url, "verify": connection.ca_bundle}
 
 
-def open_clients(session: boto3.Session, connection: Connection, config: Config) -> dict[str, Any]:
-    """A client for each service that is read; they may be shared between threads. Nothing is sent yet.
+def open_clients(
+    session: boto3.Session, connection: Connection, config: Config, services: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """A client for each service, by default those of the metadata; they may be shared between threads.
 
     Raises:
         ConfigurationError: the region, the endpoint or the certificate file cannot be right.
     """
     if connection.ca_bundle and not Path(connection.ca_bundle).is_file():
         raise _wrong("ca_bundle", f"there is no file {connection.ca_bundle}", "name a PEM file that Dagster can read")
-    services = ("sts", "glue", *(("lakeformation",) if connection.lake_formation else ()))
+    services = services or ("sts", "glue", *(("lakeformation",) if connection.lake_formation else ()))
+    # not as boto3-stubs type it: with a literal for each service
+    of: Any = session
     try:
-        return {name: session.client(name, **where(connection), config=config) for name in services}
+        # nothing is sent yet
+        return {name: of.client(name, **where(connection), config=config) for name in services}
     except InvalidRegionError as error:
         raise _wrong("region", str(error), "write a Region such as eu-west-1") from error
     except ValueError as error:

@@ -29,6 +29,11 @@ _VOLATILE = frozenset({"transient_lastDdlTime", "previous_metadata_location", "l
 _VIEW = re.compile(r"\s*/\* (?:Presto(?: Materialized)?) View: ([A-Za-z0-9+/=]+) \*/\s*")
 
 
+def catalog_of(catalog: str, native_id: str | None = None) -> Container:
+    """The catalog itself, which is named by its account; it is above all databases."""
+    return Container(qualified_name=catalog, kind="catalog", name=catalog, native_id=native_id)
+
+
 def container_of(raw: Json, tags: tuple[Tag, ...] = (), native_id: str | None = None) -> Container:
     """A database, or the link to another account's database."""
     name, target = str(raw["Name"]), raw.get("TargetDatabase")
@@ -39,6 +44,7 @@ def container_of(raw: Json, tags: tuple[Tag, ...] = (), native_id: str | None = 
         qualified_name=name,
         kind="resource_link" if target else "database",
         name=name,
+        parent=_text(raw.get("CatalogId")),
         comment=_text(raw.get("Description")),
         location=_text(raw.get("LocationUri")),
         properties=properties,

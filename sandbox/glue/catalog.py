@@ -3,18 +3,15 @@
 They read moto's own state, so that everything written through moto shows here.
 """
 
-import base64
-import binascii
-import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from moto.glue.models import glue_backends
 from moto.lakeformation.models import lakeformation_backends
 
 from sandbox.faults import FaultPlan
+from sandbox.glue import paging
 from sandbox.glue.gate import Refused
 
 Json = dict[str, Any]
@@ -55,8 +52,8 @@ class Catalog:
     def databases(self, query: Json) -> Json:
         """GetDatabases."""
         found = {d.name: d for d in self._glue.get_databases() if not self.faults.lost(d.name)}
-        names, token = _page(sorted(found), query)
-        return _answer("DatabaseList", [_plain(found[n].as_dict()) for n in names], token)
+        names, token = paging.page(sorted(found), query)
+        return paging.answer("DatabaseList", [paging.plain(found[n].as_dict()) for n in names], token)
 
     def tables(self, query: Json) -> Json:
         """GetTables: skinny where AttributesToGet says so."""
@@ -68,14 +65,14 @@ class Catalog:
             raise Refused(400, "InvalidInputException", "AttributesToGet must include NAME")
         found = {} if self.faults.lost(database) else self._glue.databases[database].tables
         expression = query.get("Expression")
-        names, token = _page(sorted(n for n in found if not expression or re.fullmatch(expression, n)), query)
-        return _answer("TableList", [_skinny(_table(found[n]), wanted) for n in names], token)
+        names, token = paging.page(sorted(n for n in found if not expression or re.fullmatch(expression, n)), query)
+        return paging.answer("TableList", [_skinny(_table(found[n]), wanted) for n in names], token)
 
     def tags(self, query: Json) -> Json:
         """ListLFTags."""
         known = self._lake.list_lf_tags(self._lake.account_id)
-        keys, token = _page(sorted(known), query, largest=1000)
-        return _answer("LFTags", [{"TagKey": k, "TagValues": known[k]} for k in keys], token)
+        keys, token = paging.page(sorted(known), query, largest=1000)
+        return paging.answer("LFTags", [{"TagKey": k, "TagValues": known[k]} for k in keys], token)
 
     def resource_tags(self, query: Json) -> Json:
         """GetResourceLFTags: with what is inherited unless only the assigned ones are asked for."""
@@ -92,7 +89,7 @@ class Catalog:
 
     def tagged_tables(self, query: Json) -> Json:
         """SearchTablesByLFTags: tables where every condition holds for the table or for one of its columns."""
-        size, after = query.get("MaxResults") or 100, _after(query.get("NextToken"))
+        size, after = query.get("MaxResults") or 100, paging.after(query.get("NextToken"))
         found: list[Json] = []
         for database, name in sorted((d.name, t) for d in self._glue.get_databases() for t in d.tables):
             if after is not None and f"{database}\0{name}" <= after:
@@ -101,9 +98,9 @@ class Catalog:
             if all(_holds(condition, answer) for condition in query.get("Expression") or ()):
                 if len(found) == size:
                     last = found[-1]["Table"]
-                    return _answer("TableList", found, _token(f"{last['DatabaseName']}\0{last['Name']}"))
+                    return paging.answer("TableList", found, paging.token(f"{last['DatabaseName']}\0{last['Name']}"))
                 found.append({"Table": {"CatalogId": self.account, "DatabaseName": database, "Name": name}, **answer})
-        return _answer("TableList", found, None)
+        return paging.answer("TableList", found, None)
 
     def tag(self, query: Json) -> Json:
         """AddLFTagsToResource: sets these keys and leaves the others as they are."""
@@ -197,37 +194,9 @@ def _holds(condition: Json, answer: Json) -> bool:
     return any(p["TagKey"] == condition["TagKey"] and wanted & set(p["TagValues"]) for p in everywhere)
 
 
-def _page(names: Sequence[str], query: Json, largest: int = 100) -> tuple[Sequence[str], str | None]:
-    """The page that MaxResults and NextToken ask for; the token names the last one given, as a cursor does."""
-    size = query.get("MaxResults") or largest
-    if not isinstance(size, int) or not 1 <= size <= largest:
-        raise Refused(400, "InvalidInputException", f"MaxResults must be between 1 and {largest}")
-    after = _after(query.get("NextToken"))
-    start = next((n for n, name in enumerate(names) if after is None or name > after), len(names))
-    page = names[start : start + size]
-    return page, _token(page[-1]) if start + size < len(names) else None
-
-
-def _token(last: str) -> str:
-    return base64.urlsafe_b64encode(json.dumps({"after": last}).encode()).decode()
-
-
-def _after(token: str | None) -> str | None:
-    if not token:
-        return None
-    try:
-        return str(json.loads(base64.urlsafe_b64decode(token))["after"])
-    except (ValueError, binascii.Error, KeyError, TypeError) as error:
-        raise Refused(400, "InvalidInputException", "The pagination token is invalid") from error
-
-
-def _answer(key: str, items: list[Json], token: str | None) -> Json:
-    return {key: items, **({"NextToken": token} if token else {})}
-
-
 def _table(found: Any) -> Json:
     """A table as Glue tells it: UpdateTime is there from the start."""
-    told: Json = _plain(found.as_dict())
+    told: Json = paging.plain(found.as_dict())
     told.setdefault("UpdateTime", told["CreateTime"])
     told.setdefault("IsRegisteredWithLakeFormation", False)
     return told
@@ -239,19 +208,6 @@ def _skinny(table: Json, wanted: Sequence[str] | None) -> Json:
     kept = {"Name", "DatabaseName", "CatalogId", "IsRegisteredWithLakeFormation"}
     kept |= {"TableType"} if "TABLE_TYPE" in wanted else set()
     return {k: v for k, v in table.items() if k in kept}
-
-
-def _plain(told: Json) -> Json:
-    """Times as epoch seconds, and nothing that is null: AWS leaves it out."""
-    return dict(_rendered(told))
-
-
-def _rendered(told: Json) -> Iterator[tuple[str, Any]]:
-    for key, value in told.items():
-        if isinstance(value, datetime):
-            yield key, round((value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp(), 3)
-        elif value is not None:
-            yield key, value
 
 
 def _without_empty(answer: Json) -> Json:

@@ -5,8 +5,9 @@ from typing import Any
 
 from starlette.types import ASGIApp
 
-from governance.model import Dataset
+from governance.model import Dataset, Facet, Fact
 from sandbox.faults import Rule
+from sandbox.glue import access
 from sandbox.glue.gate import READER_KEY, READER_SECRET, REGION
 from sandbox.glue.rows import account
 from sandbox.serving import Face as BaseFace
@@ -55,6 +56,10 @@ class Face(BaseFace):
     def account(self) -> Iterator[Dataset]:
         """Every dataset of the account's own databases."""
         return account(self.company.scale, self.company.seed)
+
+    def facts(self, facet: Facet) -> Iterator[Fact]:
+        """What Lake Formation and Glue were told."""
+        return access.facts() if facet == "access" else iter(())
 
 
 def _error(status: int, code: str, message: str) -> tuple[int, dict[str, str], bytes]:

@@ -18,6 +18,7 @@ READER_SECRET = "sandbox/reader+secret"
 RESTRICTED_KEY = "AKIASANDBOXNOLF00002"
 RESTRICTED_SECRET = "sandbox/restricted+secret"
 
+READER_USER = f"arn:aws:iam::{ACCOUNT}:user/governance"
 READER_ROLE = f"arn:aws:iam::{ACCOUNT}:role/governance-reader"
 PARTNER_ROLE = f"arn:aws:iam::{PARTNER}:role/partner-reader"
 EXTERNAL_ID = "acme-governance"
@@ -52,7 +53,7 @@ class Gate:
 
     callers: dict[str, Caller] = field(
         default_factory=lambda: {
-            READER_KEY: Caller(ACCOUNT, f"arn:aws:iam::{ACCOUNT}:user/governance", READER_SECRET),
+            READER_KEY: Caller(ACCOUNT, READER_USER, READER_SECRET),
             RESTRICTED_KEY: Caller(
                 ACCOUNT, f"arn:aws:iam::{ACCOUNT}:user/restricted", RESTRICTED_SECRET, lake_formation=False
             ),

@@ -1,11 +1,12 @@
 """Fills a sandbox through boto3, as any client of AWS would."""
 
+import json
 from typing import Any
 
 import boto3
 from botocore.config import Config
 
-from sandbox.glue import estate
+from sandbox.glue import access, estate
 from sandbox.glue.gate import ACCOUNT, PARTNER, READER_KEY, READER_SECRET, REGION
 from sandbox.glue.inputs import table_input
 
@@ -27,6 +28,7 @@ def fill(url: str, scale: int, seed: int) -> None:
         _databases(glue, database, ACCOUNT)
         _tags(lake, database)
         _files(s3, database)
+    _access(glue, lake)
 
 
 def _databases(glue: Any, database: estate.Database, account: str) -> None:
@@ -61,6 +63,25 @@ def _tags(lake: Any, database: estate.Database) -> None:
             if field.sensitive:
                 where = {"DatabaseName": database.name, "Name": table.name, "ColumnNames": [field.name]}
                 put({"TableWithColumns": where}, {"pii": field.sensitive.lower()})
+
+
+def _access(glue: Any, lake: Any) -> None:
+    """Permissions, filters and settings of Lake Formation, and the resource policy."""
+    for name, tags in access.EXPRESSIONS.items():
+        pairs = [{"TagKey": k, "TagValues": v} for k, v in tags.items()]
+        lake.create_lf_tag_expression(Name=name, Expression=pairs)
+    for one in access.FILTERS:
+        lake.create_data_cells_filter(TableData={**one.resource["DataCellsFilter"], **one.told})
+    for given in access.GIVEN:
+        lake.grant_permissions(
+            Principal={"DataLakePrincipalIdentifier": given.to[0]},
+            Resource=given.resource,
+            Permissions=list(given.privileges),
+            PermissionsWithGrantOption=list(given.grantable),
+        )
+    lake.put_data_lake_settings(DataLakeSettings=access.settings())
+    policy = {"Version": "2012-10-17", "Statement": [statement.told() for statement in access.STATEMENTS]}
+    glue.put_resource_policy(PolicyInJson=json.dumps(policy))
 
 
 def _files(s3: Any, database: estate.Database) -> None:

@@ -16,6 +16,7 @@ from starlette.types import Message, Receive, Scope, Send
 from sandbox.faults import FaultPlan
 from sandbox.glue.catalog import Catalog
 from sandbox.glue.gate import ACCOUNT, PARTNER, REGION, Caller, Gate, Refused
+from sandbox.glue.grants import Grants
 
 JSON = "application/x-amz-json-1.1"
 Headers = dict[str, str]
@@ -30,6 +31,7 @@ class Server:
         self._private = {public: f"{secrets.randbelow(10**12):012d}" for public in (ACCOUNT, PARTNER)}
         self._suffix = f"--{secrets.token_hex(3)}"
         self._catalogs = {public: Catalog(private, REGION, faults) for public, private in self._private.items()}
+        self.grants = {public: Grants(private, REGION) for public, private in self._private.items()}
         moto: Any = DomainDispatcherApplication(_backend)
         self._moto: Any = WSGIMiddleware(moto, workers=4)
 
@@ -62,11 +64,16 @@ class Server:
         if account not in caller.catalogs:
             raise Refused(400, "AccessDeniedException", f"Cross account access to catalog {account} is not permitted.")
         operation, catalog = headers.get("x-amz-target") or scope["path"], self._catalogs[account]
-        handler, private = catalog.handler(operation), self._hide(body)
+        handler = catalog.handler(operation) or self.grants[account].handler(operation, caller.arn)
+        private = self._hide(body)
         if handler is not None:
             return 200, {"content-type": JSON}, self._show(json.dumps(handler(json.loads(private or b"{}"))).encode())
         status, out_headers, out = await self._ask_moto(scope, headers, private, account)
-        if status >= 500 or "html" in out_headers.get("content-type", ""):
+        is_html = "html" in out_headers.get("content-type", "")
+        if status == 200 and is_html:
+            # moto's word for its JSON of Lake Formation
+            out_headers["content-type"] = JSON
+        elif status >= 500 or is_html:
             code = "UnknownOperationException" if status in (404, 405) else "InternalServiceException"
             return shaped(service, status, code, f"the sandbox cannot do {operation}")
         if status == 200:

@@ -25,6 +25,7 @@ from governance.listing import Page, Presence, Status
 from governance.listing import Scope as ScopeOf
 from resources.glue.client import GlueReader
 from sandbox.glue.gate import (
+    ACCOUNT,
     EXTERNAL_ID,
     PARTNER,
     PARTNER_ROLE,
@@ -148,9 +149,11 @@ def test_filters_hide_whole_databases(lake: Served) -> None:
         listing = reader.scopes(NameFilter(["sales.*", "crm.cust*"], ["crm.*"]))
         assert {s.name for s in listing.scopes} == {"sales"}
         assert {"crm", "web", "ops", "finance_db"} <= set(listing.hidden)
-        assert [(c.name, c.kind, c.properties["target"]) for c in listing.containers] == [
-            ("partner_share", "resource_link", {"catalog_id": PARTNER, "database": "partner"})
+        assert [(c.name, c.kind, c.parent, c.properties.get("target")) for c in listing.containers] == [
+            (ACCOUNT, "catalog", None, None),
+            ("partner_share", "resource_link", ACCOUNT, {"catalog_id": PARTNER, "database": "partner"}),
         ]
+        assert listing.containers[0].native_id == f"arn:aws:glue:eu-west-1:{ACCOUNT}:catalog"
 
 
 def test_the_database_itself_comes_with_its_tags(lake: Served) -> None:
@@ -161,6 +164,7 @@ def test_the_database_itself_comes_with_its_tags(lake: Served) -> None:
         ("domain", "sales", False),
         ("sensitivity", "internal", False),
     ]
+    assert database.parent == ACCOUNT
     assert database.native_id == "arn:aws:glue:eu-west-1:123456789012:database/sales"
 
 
