@@ -3,6 +3,7 @@
 The twin of `sync.py` for access, lineage and usage; no Dagster here either.
 """
 
+import threading
 import time
 import traceback
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,7 @@ from datetime import date
 
 import structlog
 
+from assets.integrations.pages import FactPages
 from assets.integrations.sync import BUSY_POLL_SECONDS, Progress
 from governance.errors import GovernanceError
 from governance.estate import Source
@@ -112,7 +114,7 @@ def _read_parts(
 
     def one(part: Scope) -> PartOutcome:
         try:
-            pages = reader.read(part, request.source.names)
+            pages = FactPages(reader, request.source, part, stop)
             return sync.write_part(part, pages, accept_loss=request.accept_loss, progress=count)
         except GovernanceError as error:
             return sync.fail_part(part, Reason.of(error))
@@ -121,6 +123,7 @@ def _read_parts(
             reason = Reason("internal_error", f"{type(error).__name__}: {error}", remedy="report it with the run's log")
             return sync.fail_part(part, reason)
 
+    stop = threading.Event()
     pool = ThreadPoolExecutor(max_workers=max(1, request.threads), thread_name_prefix=f"{request.facet}-{name}")
     try:
         running: list[Future[PartOutcome]] = [pool.submit(one, part) for part in wanted]
@@ -129,4 +132,6 @@ def _read_parts(
             progress.on_scope(name, outcome.part, outcome.status)
             yield outcome
     finally:
+        # after a signal or an error the parts that are being read end with the page they are at
+        stop.set()
         pool.shutdown(wait=True, cancel_futures=True)

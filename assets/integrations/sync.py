@@ -7,7 +7,7 @@ data, scope by scope; the outcomes it yields are for showing.
 import threading
 import time
 import traceback
-from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
@@ -16,58 +16,21 @@ from typing import Protocol
 
 import structlog
 
+from assets.integrations.pages import Pages
 from assets.integrations.tokens import basis_of, read_tokens
-from governance.errors import GovernanceError, Transient
+from governance.errors import GovernanceError
 from governance.estate import Source
-from governance.listing import Page, Presence, Reason, Scope, ScopeListing, Status
+from governance.listing import Presence, Reason, Scope, ScopeListing, Status
 from governance.loss_guard import LossGuard
 from resources.inventory.database import Inventory
 from resources.inventory.outcomes import COUNTS, ScopeOutcome, SourceBusy, SourceIdentity, SyncMode, SyncSummary
 from resources.inventory.sync import SourceSync, inventory_sync
 from resources.inventory.tokens import Token, Unmoved
-from resources.source import Memory, Reader
+from resources.source import Reader
 
 BUSY_POLL_SECONDS = 0.5
 
 log = structlog.get_logger(__name__)
-
-
-class Stopped(Transient):
-    """The run was told to end while a scope was being read."""
-
-
-@dataclass(frozen=True)
-class Pages:
-    """The pages of a scope, from the first one whenever they are asked for; they end early once `stop` is set."""
-
-    reader: Reader
-    source: Source
-    scope: Scope
-    stop: threading.Event
-
-    def __iter__(self) -> Iterator[Page]:
-        """Reads them.
-
-        Raises:
-            Stopped: at the end of the page that was being read; what came before it is kept.
-            GovernanceError: as the reader.
-        """
-        return self._until_stopped(self.reader.read(self.scope, self.source.names))
-
-    def remembering(self, recognised: Callable[[Sequence[bytes]], Collection[bytes]]) -> Iterator[Page]:
-        """Reads them, but what is recognised only as far as that takes; see `Reader.read_changed`."""
-        memory = Memory(basis_of(self.source, self.scope), recognised)
-        return self._until_stopped(self.reader.read_changed(self.scope, self.source.names, memory))
-
-    def _until_stopped(self, pages: Iterator[Page]) -> Iterator[Page]:
-        for page in pages:
-            yield page
-            if self.stop.is_set():
-                raise Stopped(
-                    f"the run was told to end while {self.scope.name} was being read; its pages so far are stored",
-                    operation="stop",
-                    remedy="sync again: it goes on from here",
-                )
 
 
 class Progress(Protocol):

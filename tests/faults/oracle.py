@@ -25,6 +25,11 @@ _HISTORY = {
 }
 """Each table of ended versions, the dataset's id in it, and the columns that differ from run to run."""
 
+_CLOSED_TWICE = """
+SELECT action, details->>'sync_id' FROM inventory.audit_entry WHERE action LIKE '%.ended' GROUP BY 1, 2
+HAVING count(*) > 1
+"""
+
 
 class Facts(NamedTuple):
     """All rows of now, of the history, and of the changes; how often each is there."""
@@ -71,7 +76,7 @@ def assert_equal(found: Facts, wanted: Facts) -> None:
 
 
 def assert_books_kept(inventory: Inventory, ended: set[str] | None = None) -> None:
-    """No run is left open, and the audit trail is one chain.
+    """No run is left open or closed twice, and the audit trail is one chain.
 
     Args:
         inventory: looked at.
@@ -80,4 +85,5 @@ def assert_books_kept(inventory: Inventory, ended: set[str] | None = None) -> No
     with inventory.connection() as conn:
         statuses = {row[0] for row in conn.execute("SELECT status FROM inventory.sync_runs")}
         assert conn.execute("SELECT inventory.verify_audit()").fetchone() == (None,)
+        assert conn.execute(_CLOSED_TWICE).fetchall() == []
     assert statuses <= (ended or {"complete"}), statuses

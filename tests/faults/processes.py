@@ -9,7 +9,9 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from governance.model import Facet
 from resources.inventory.database import Inventory
 from tests.fixtures.estate import SandboxSource
 
@@ -33,7 +35,14 @@ class Syncing:
 
     def start(self, source: SandboxSource, inventory: Inventory, patience: float = 30) -> int:
         """The id of a child that syncs; it waits so many seconds for another run of the source to end."""
-        request = {"connection": dict(source.source().connection), "database": inventory.url, "patience": patience}
+        return self._start({"connection": dict(source.source().connection)}, inventory, patience)
+
+    def start_facet(self, facet: Facet, number: int, seconds: float, inventory: Inventory, patience: float = 30) -> int:
+        """The id of a child that syncs an edition of a facet, whose pages take so long."""
+        return self._start({"edition": [facet, number, seconds]}, inventory, patience)
+
+    def _start(self, what: dict[str, Any], inventory: Inventory, patience: float) -> int:
+        request = {**what, "database": inventory.url, "patience": patience}
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps(request) + "\n")
         self.process.stdin.flush()

@@ -18,6 +18,7 @@ from governance.estate import Source
 from governance_pipelines.platforms import source_resource
 from resources.inventory.database import Inventory
 from resources.inventory.outcomes import SourceBusy
+from tests.faults.facets import Edition, sync_edition
 
 BUSY = 4
 """The status of a child that found the source held by another run."""
@@ -32,7 +33,11 @@ def _tell(number: int, frame: object) -> None:
 
 
 def sync(request: dict[str, Any]) -> None:
-    """One whole sync of a source, as a run of its own."""
+    """One whole sync of a source or of a facet, as a run of its own."""
+    if edition := request.get("edition"):
+        with Inventory(request["database"]) as inventory:
+            sync_edition(Edition(*edition), inventory, request["patience"])
+        return
     source = Source("lake", "glue", request["connection"], (), ())
     asked = SyncRequest(source, str(uuid.uuid4()), "test", busy_wait_seconds=request["patience"])
     with Inventory(request["database"]) as inventory, source_resource(source).reader() as reader:

@@ -78,6 +78,38 @@ def open_run(
     return OpenedFacet(number, sync_id, facet, fence, run_id, actor, mode, clock or datetime.min.replace(tzinfo=UTC))
 
 
+def retake_lock(conn: psycopg.Connection, opened: OpenedFacet, lost: int, source: SourceIdentity) -> None:
+    """Takes a facet's lock for a run whose connection was lost.
+
+    Args:
+        conn: the new connection.
+        opened: the run.
+        lost: the server process of the lost connection.
+        source: for the message.
+
+    Raises:
+        SourceBusy: another run has taken the facet over.
+    """
+    check_fence(conn, opened, source, lock=False)
+    if not locks.retake(conn, _LOCKS[opened.facet], opened.source_id, lost):
+        raise _overtaken(opened, source, "retake lock")
+
+
+def _overtaken(opened: OpenedFacet, source: SourceIdentity, operation: str) -> SourceBusy:
+    return SourceBusy(
+        f"another run took {opened.facet} of {source.name} over while run {opened.run_id} had lost its lock",
+        platform="inventory",
+        operation=operation,
+        remedy="nothing: the later run does the work",
+    )
+
+
+def is_recorded(conn: psycopg.Connection, place: PartPlace) -> bool:
+    """Whether the transaction with this timestamp, which wrote this part, was committed."""
+    query = "SELECT FROM inventory.sync_part WHERE sync_id = %s AND part_id = %s AND started_at = %s"
+    return conn.execute(query, [place.sync_id, place.part_id, place.at]).fetchone() is not None
+
+
 def check_fence(conn: psycopg.Connection, opened: OpenedFacet, source: SourceIdentity, *, lock: bool) -> None:
     """Refuses to go on where a later sync took the facet over.
 
@@ -86,12 +118,7 @@ def check_fence(conn: psycopg.Connection, opened: OpenedFacet, source: SourceIde
     """
     query = "SELECT fence FROM inventory.facet WHERE source_id = %s AND facet = %s" + (" FOR SHARE" if lock else "")
     if _value(conn, query, [opened.source_id, opened.facet]) != opened.fence:
-        raise SourceBusy(
-            f"another run took {opened.facet} of {source.name} over while run {opened.run_id} had lost its lock",
-            platform="inventory",
-            operation="check fence",
-            remedy="nothing: the later run does the work",
-        )
+        raise _overtaken(opened, source, "check fence")
 
 
 def upsert_parts(conn: psycopg.Connection, opened: OpenedFacet, parts: Iterable[Scope]) -> dict[str, int]:
@@ -159,42 +186,54 @@ def drop_part(conn: psycopg.Connection, part_id: int) -> None:
     conn.execute("UPDATE inventory.part SET state = 'deleted', facts = 0 WHERE id = %s", [part_id])
 
 
-def add_reasons(conn: psycopg.Connection, sync_id: int, reasons: Sequence[Reason]) -> None:
-    """Adds reasons of the whole sync, such as a partial list of parts."""
-    conn.execute(
-        "UPDATE inventory.sync_run SET reasons = reasons || %s::jsonb WHERE id = %s", [json_text(reasons), sync_id]
-    )
-
-
-def close_run(conn: psycopg.Connection, opened: OpenedFacet, source: SourceIdentity) -> FacetSummary:
+def close_run(conn: psycopg.Connection, opened: OpenedFacet, source: SourceIdentity) -> None:
     """Writes status and sums of the sync, and when the facet was last complete."""
     parts = conn.execute(
-        "SELECT p.name, c.status, c.counts, c.kinds, c.reasons FROM inventory.sync_part c"
-        " JOIN inventory.part p ON p.id = c.part_id WHERE c.sync_id = %s ORDER BY p.name",
-        [opened.sync_id],
+        "SELECT status, counts FROM inventory.sync_part WHERE sync_id = %s", [opened.sync_id]
     ).fetchall()
     reasons = _value(conn, "SELECT reasons FROM inventory.sync_run WHERE id = %s", [opened.sync_id])
-    statuses = {p[0]: p[1] for p in parts}
-    status = _status(set(statuses.values()), bool(reasons))
-    counts, kinds = _sums(p[2] for p in parts), _sums(p[3] for p in parts)
-    row = conn.execute(
+    status, counts = _status({p[0] for p in parts}, bool(reasons)), _sums(p[1] for p in parts)
+    started = _value(
+        conn,
         "UPDATE inventory.sync_run SET status = %s, counts = %s::jsonb, ended_at = clock_timestamp()"
-        " WHERE id = %s RETURNING started_at, ended_at",
+        " WHERE id = %s RETURNING started_at",
         [status, json_text(counts), opened.sync_id],
-    ).fetchone()
-    assert row is not None
+    )
     if status == Status.COMPLETE and opened.mode == "source":
         conn.execute(
             "UPDATE inventory.facet SET last_complete_sync_at = %s WHERE source_id = %s AND facet = %s",
-            [row[0], opened.source_id, opened.facet],
+            [started, opened.source_id, opened.facet],
         )
     details = {"run_id": opened.run_id, "sync_id": opened.sync_id, "status": status, "counts": counts}
     audit.append(conn, opened.actor, f"{opened.facet}.ended", source.name, details)
-    words = [_in_words("", r) for r in reasons] + [_in_words(f"{p[0]}: ", r) for p in parts for r in p[4]]
+
+
+def summary(conn: psycopg.Connection, opened: OpenedFacet, source: SourceIdentity) -> FacetSummary:
+    """A closed sync as stored."""
+    row = conn.execute(
+        "SELECT status, reasons, counts, started_at, ended_at FROM inventory.sync_run WHERE id = %s", [opened.sync_id]
+    ).fetchone()
+    assert row is not None
+    parts = conn.execute(
+        "SELECT p.name, c.status, c.kinds, c.reasons FROM inventory.sync_part c"
+        " JOIN inventory.part p ON p.id = c.part_id WHERE c.sync_id = %s ORDER BY p.name",
+        [opened.sync_id],
+    ).fetchall()
+    words = [_in_words("", r) for r in row[1]] + [_in_words(f"{p[0]}: ", r) for p in parts for r in p[3]]
     return FacetSummary(
-        opened.sync_id, source.name, opened.facet, opened.run_id, status, len(parts), statuses, counts, kinds,
-        tuple(words[:_MOST_REASONS]), row[0], row[1],
-    )  # fmt: skip
+        sync_id=opened.sync_id,
+        source=source.name,
+        facet=opened.facet,
+        run_id=opened.run_id,
+        status=row[0],
+        parts=len(parts),
+        statuses={p[0]: p[1] for p in parts},
+        counts={name: int(count) for name, count in row[2].items()},
+        kinds=_sums(p[2] for p in parts),
+        reasons=tuple(words[:_MOST_REASONS]),
+        started_at=row[3],
+        ended_at=row[4],
+    )
 
 
 def fail_run(conn: psycopg.Connection, opened: OpenedFacet, source: SourceIdentity, reason: Reason) -> None:

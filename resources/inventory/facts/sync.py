@@ -2,61 +2,87 @@
 
 The rules are those of `resources.inventory.sync`: one sync of a facet at a time, with a fence; a part's transaction has
 one timestamp, later than any earlier one of the facet; only a complete reading closes facts, and only if its loss is
-believed; a run that died leaves its finished parts.
+believed; a run that died leaves its finished parts; a transaction that a passing fault of the database ended is done
+again, whole, after a look at whether its commit happened.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from typing import TypeVar
 
 import psycopg
+import structlog
 
-from governance.errors import GovernanceError
+from governance.errors import GovernanceError, Unavailable
 from governance.listing import FactPage, Reason, Scope, ScopeListing, Status
 from governance.loss_guard import LossGuard
 from governance.model import Facet
+from resources.inventory import locks
+from resources.inventory.attempts import ATTEMPTS, Attempts
 from resources.inventory.database import Inventory
 from resources.inventory.facts import ledger
 from resources.inventory.facts.outcomes import COUNTS, FacetSummary, PartOutcome
 from resources.inventory.facts.write import PartPlace, PartWrite
+from resources.inventory.ledger import add_reasons, is_running
+from resources.inventory.locks import Lock
 from resources.inventory.outcomes import SourceIdentity, SyncMode
+from resources.inventory.run_lock import RunLock
 
 _TICK = timedelta(microseconds=1)
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
 
 
 class FactSync:
     """An open sync of one facet of one source. Every method may be called from several threads."""
 
     def __init__(
-        self, inventory: Inventory, source: SourceIdentity, opened: ledger.OpenedFacet, guard: LossGuard
+        self,
+        inventory: Inventory,
+        source: SourceIdentity,
+        opened: ledger.OpenedFacet,
+        guard: LossGuard,
+        held: RunLock[ledger.OpenedFacet],
     ) -> None:
         self.sync_id = opened.sync_id
         self._inventory, self._source, self._opened, self._guard = inventory, source, opened, guard
+        self._held, self._again = held, Attempts()
         self._lock = threading.Lock()
         self._last = opened.clock
+        self._part_ids: dict[str, int] = {}
         self._ended = False
-        self._places = threading.BoundedSemaphore(inventory.pool_size)
+        # more threads than connections wait here, where no time-out counts; one is left for who looks on
+        self._places = threading.BoundedSemaphore(max(1, inventory.pool_size - 1))
+
+    # --- parts ---
 
     def record_parts(self, listing: ScopeListing) -> list[str]:
         """Keeps the listed parts; returns the names of those known before that a complete list no longer has."""
-        with self._inventory.connection() as conn:
+        return self._again("record parts", lambda: self._record_parts(listing))
+
+    def _record_parts(self, listing: ScopeListing) -> list[str]:
+        with self._transaction() as (conn, _):
             known = ledger.present_parts(conn, self._opened)
-            ledger.upsert_parts(conn, self._opened, listing.scopes)
+            listed = ledger.upsert_parts(conn, self._opened, listing.scopes)
             if listing.reasons:
-                ledger.add_reasons(conn, self.sync_id, listing.reasons)
-                return []
-        return sorted(set(known) - {p.name for p in listing.scopes} - set(listing.hidden))
+                add_reasons(conn, self.sync_id, listing.reasons)
+        with self._lock:
+            self._part_ids.update(known | listed)
+        return [] if listing.reasons else sorted(known.keys() - listed.keys() - set(listing.hidden))
 
     def finished(self, run_ids: Sequence[str]) -> set[str]:
         """The parts whose reading was complete in one of these runs."""
-        with self._inventory.connection() as conn:
-            return ledger.finished(conn, self._opened, run_ids)
+        return self._read("finished parts", lambda conn: ledger.finished(conn, self._opened, run_ids))
 
     def write_part(
         self,
         part: Scope,
-        pages: Iterator[FactPage],
+        pages: Iterable[FactPage],
         *,
         accept_loss: bool = False,
         progress: Callable[[int], None] | None = None,
@@ -66,89 +92,168 @@ class FactSync:
         Args:
             part: whose facts they are; for usage its name is the day.
             pages: read here; a GovernanceError they raise makes the part partial, or failed before the first page.
+                Where they can be iterated anew, they are read again after a passing fault of the database.
             accept_loss: whether the loss guard is told to let go.
             progress: called with the facts read since the last call.
 
         Raises:
             GovernanceError: the database failed, or another run took the facet over; nothing was written.
         """
-        with self._transaction() as (conn, at):
-            place = self._place(conn, part, at)
-            self._partitions(conn, part)
-            write = PartWrite(conn, place, self._opened.facet)
-            error = write.read(pages, progress)
-            if error is None or write.counts["pages"]:
-                if error is not None:
-                    write.reasons.append(Reason.of(error))
-                # a partial reading proves what it shows, and nothing about what it does not show
-                whole = not write.reasons
-                write.settle(self._guard, self._source.name, part.name, accept_loss, whole)
-                outcome = self._outcome(part, write, (self._now(conn) - at).total_seconds())
-                ledger.record_outcome(conn, place, outcome, write.counts["created"] + write.counts["unchanged"])
-                return outcome
-        return self.fail_part(part, Reason.of(error))
+        part_id = self._part_id(part)
+        ended: list[tuple[PartPlace, PartOutcome]] = []
+        faults: list[Unavailable] = []
+
+        def once() -> PartOutcome | GovernanceError:
+            with self._remembering(faults), self._transaction() as (conn, at):
+                locks.hold(conn, Lock.PART, part_id)
+                for earlier, outcome in ended:
+                    if ledger.is_recorded(conn, earlier):
+                        return outcome
+                reading = iter(pages)
+                if faults and reading is pages:
+                    # some of them were read already
+                    raise faults[0]
+                place = PartPlace(self._opened.source_id, part_id, self.sync_id, at)
+                self._partitions(conn, part)
+                write = PartWrite(conn, place, self._opened.facet)
+                error = write.read(reading, progress)
+                if error is not None and not write.counts["pages"]:
+                    return error
+                ended.append((place, self._settle(conn, part, write, error, accept_loss)))
+            return ended[-1][1]
+
+        found = self._again("write part", once, 2 if isinstance(pages, Iterator) else ATTEMPTS)
+        return found if isinstance(found, PartOutcome) else self.fail_part(part, Reason.of(found))
+
+    def _settle(
+        self, conn: psycopg.Connection, part: Scope, write: PartWrite, error: GovernanceError | None, accept_loss: bool
+    ) -> PartOutcome:
+        """The end of a part's transaction."""
+        if error is not None:
+            write.reasons.append(Reason.of(error))
+        # a partial reading proves what it shows, and nothing about what it does not show
+        whole = not write.reasons
+        write.settle(self._guard, self._source.name, part.name, accept_loss, whole)
+        seconds = (self._now(conn) - write.place.at).total_seconds()
+        outcome = PartOutcome(
+            part.name, write.status(), tuple(write.reasons), write.counts, write.kinds, write.notes, seconds
+        )
+        ledger.record_outcome(conn, write.place, outcome, write.counts["created"] + write.counts["unchanged"])
+        return outcome
 
     def _partitions(self, conn: psycopg.Connection, part: Scope) -> None:
         if self._opened.facet == "usage":
             day = datetime.combine(date.fromisoformat(part.name), datetime.min.time(), UTC)
             conn.execute("SELECT inventory.ensure_partitions(%s)", [day])
 
-    @staticmethod
-    def _outcome(part: Scope, write: PartWrite, seconds: float) -> PartOutcome:
-        return PartOutcome(
-            part.name, write.status(), tuple(write.reasons), write.counts, write.kinds, write.notes, seconds
-        )
-
     def fail_part(self, part: Scope, reason: Reason) -> PartOutcome:
         """Records that this part could not be read."""
+        part_id = self._part_id(part)
         outcome = PartOutcome(part.name, Status.FAILED, (reason,), dict.fromkeys(COUNTS, 0), {}, {}, 0.0)
-        with self._transaction() as (conn, at):
-            ledger.record_outcome(conn, self._place(conn, part, at), outcome, None)
+
+        def once() -> None:
+            with self._transaction() as (conn, at):
+                place = PartPlace(self._opened.source_id, part_id, self.sync_id, at)
+                ledger.record_outcome(conn, place, outcome, None)
+
+        self._again("fail part", once)
         return outcome
 
     def drop_part(self, name: str, accept_loss: bool = False) -> PartOutcome:
         """Closes the facts of a part that a complete list no longer has."""
-        outcome = self.write_part(Scope(name, "gone"), iter(()), accept_loss=accept_loss)
+        part = Scope(name, "gone")
+        outcome = self.write_part(part, (), accept_loss=accept_loss)
         if not outcome.counts["held"]:
-            with self._transaction() as (conn, at):
-                ledger.drop_part(conn, self._place(conn, Scope(name, "gone"), at).part_id)
+            self._again("drop part", partial(self._drop_part, self._part_id(part)))
         return outcome
+
+    def _drop_part(self, part_id: int) -> None:
+        with self._transaction() as (conn, _):
+            ledger.drop_part(conn, part_id)
+
+    # --- the end ---
 
     def finish(self) -> FacetSummary:
         """Ends the sync: its status follows from those of its parts."""
-        with self._transaction() as (conn, _):
-            summary = ledger.close_run(conn, self._opened, self._source)
+        summary = self._again("close run", self._close_run)
         self._ended = True
         return summary
+
+    def _close_run(self) -> FacetSummary:
+        with self._transaction() as (conn, _):
+            if is_running(conn, self.sync_id):
+                ledger.close_run(conn, self._opened, self._source)
+            return ledger.summary(conn, self._opened, self._source)
 
     def abandon(self, error: BaseException | None) -> None:
         """Closes the run's row as failed, unless it was finished; `error` is what ended the sync."""
         if self._ended:
             return
-        error = error or GovernanceError("the sync ended without being finished")
+        error, cause = error or GovernanceError("the sync ended without being finished"), error
         reason = (
             Reason.of(error)
             if isinstance(error, GovernanceError)
             else Reason("aborted", f"{type(error).__name__}: {error}".rstrip(": "))
         )
-        with self._inventory.connection() as conn:
-            ledger.fail_run(conn, self._opened, self._source, reason)
+
+        def once() -> None:
+            with self._inventory.connection() as conn:
+                if is_running(conn, self.sync_id):
+                    ledger.fail_run(conn, self._opened, self._source, reason)
+
+        try:
+            self._again("fail run", once)
+        except GovernanceError as second:
+            if cause is None:
+                raise
+            # what ended the sync is worth more; the next run of the facet closes the row
+            log.warning("run.left_open", run=self._opened.run_id, error=str(second))
         self._ended = True
 
-    def _place(self, conn: psycopg.Connection, part: Scope, at: datetime) -> PartPlace:
-        known = ledger.present_parts(conn, self._opened)
-        number = known.get(part.name)
-        if number is None:
-            number = ledger.upsert_parts(conn, self._opened, [part])[part.name]
-        return PartPlace(self._opened.source_id, number, self.sync_id, at)
+    # --- what every transaction needs ---
 
     @contextmanager
     def _transaction(self) -> Iterator[tuple[psycopg.Connection, datetime]]:
         """A transaction with its timestamp; it commits only while this sync still holds the facet."""
-        with self._places, self._inventory.connection() as conn:
-            ledger.check_fence(conn, self._opened, self._source, lock=False)
-            yield conn, self._tick(conn)
-            ledger.check_fence(conn, self._opened, self._source, lock=True)
+        with self._places:
+            self._held.renew()
+            with self._inventory.connection() as conn:
+                ledger.check_fence(conn, self._opened, self._source, lock=False)
+                yield conn, self._tick(conn)
+                ledger.check_fence(conn, self._opened, self._source, lock=True)
+
+    @staticmethod
+    @contextmanager
+    def _remembering(faults: list[Unavailable]) -> Iterator[None]:
+        try:
+            yield
+        except Unavailable as fault:
+            faults.append(fault)
+            raise
+
+    def _read(self, what: str, ask: Callable[[psycopg.Connection], T]) -> T:
+        """What a connection answers, asked again where a fault passes."""
+
+        def once() -> T:
+            with self._inventory.connection() as conn:
+                return ask(conn)
+
+        return self._again(what, once)
+
+    def _part_id(self, part: Scope) -> int:
+        with self._lock:
+            known = self._part_ids.get(part.name)
+        if known is not None:
+            return known
+
+        def ask(conn: psycopg.Connection) -> dict[str, int]:
+            present = ledger.present_parts(conn, self._opened)
+            return present if part.name in present else ledger.upsert_parts(conn, self._opened, [part])
+
+        ids = self._read("store part", ask)
+        with self._lock:
+            self._part_ids.update(ids)
+        return ids[part.name]
 
     def _tick(self, conn: psycopg.Connection) -> datetime:
         """The database's time, or just after our last timestamp where its clock stands or steps back."""
@@ -181,8 +286,9 @@ def fact_sync(
         SourceBusy: another run holds the facet.
         GovernanceError: the database cannot be reached.
     """
-    with inventory.dedicated() as lock:
-        sync = FactSync(inventory, source, ledger.open_run(lock, source, facet, run_id, actor, mode), guard)
+    take = partial(ledger.open_run, source=source, facet=facet, run_id=run_id, actor=actor, mode=mode)
+    with RunLock(inventory, take, partial(ledger.retake_lock, source=source)) as held:
+        sync = FactSync(inventory, source, held.open_run(), guard, held)
         with ExitStack() as stack:
             stack.push(lambda _, error, __: sync.abandon(error))
             yield sync

@@ -6,6 +6,7 @@ resolve; what cannot be followed is counted, and a view of which nothing could b
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import psycopg
@@ -63,17 +64,18 @@ class ViewLineage(FactReader):
 
     def read(self, part: Scope, names: NameFilter) -> Iterator[FactPage]:
         """The edges of the scope's views, some views a page."""
-        with self._inventory.connection() as conn, conn.cursor("views") as cursor:
+        # not from the pool, all of which may be held by those that wait for these pages
+        with self._inventory.dedicated() as conn, conn.transaction(), conn.cursor("views") as cursor:
             cursor.execute(_VIEWS, [self._source, part.detail["scope"]])
             while rows := cursor.fetchmany(PAGE):
-                yield self._page(rows)
+                yield self._page(conn, rows)
 
-    def _page(self, rows: list[Any]) -> FactPage:
+    def _page(self, conn: psycopg.Connection, rows: list[Any]) -> FactPage:
         facts: list[LineageEdge] = []
         refused: list[Quarantined] = []
         counts: Counter[str] = Counter()
         for name, container, properties in rows:
-            found = self._lineage(view_names(self._platform, name, container, properties), properties["view_text"])
+            found = self._lineage(conn, view_names(self._platform, name, container, properties), properties)
             counts["views"] += 1
             counts.update(f"unresolved_{u.code}" for u in found.unresolved)
             facts += found.edges
@@ -82,25 +84,25 @@ class ViewLineage(FactReader):
                 refused.append(Quarantined(name, f"no lineage from the view's text: {why}", {"view": name}))
         return FactPage(tuple(facts), tuple(refused), counts=dict(counts))
 
-    def _lineage(self, names: ViewNames, text: str) -> SqlLineage:
+    def _lineage(self, conn: psycopg.Connection, names: ViewNames, properties: dict[str, Any]) -> SqlLineage:
         return view_lineage(
-            text,
+            properties["view_text"],
             names.dialect,
             names.catalog,
             names.schema,
             names.qualified_name,
-            lambda table: self._table(names.stored(table)),
+            lambda table: self._table(conn, names.stored(table)),
         )
 
-    def _table(self, spellings: tuple[str, ...]) -> Table | None:
+    def _table(self, conn: psycopg.Connection, spellings: tuple[str, ...]) -> Table | None:
         """The dataset that one of these names is of; asked of the inventory once."""
-        key = spellings[0]
-        if key not in self._tables:
-            if len(self._tables) >= _CACHED:
-                self._tables.clear()
-            with self._inventory.connection() as conn:
-                self._tables[key] = _known(conn, self._source, spellings)
-        return self._tables[key]
+        with suppress(KeyError):
+            return self._tables[spellings[0]]
+        known = _known(conn, self._source, spellings)
+        if len(self._tables) >= _CACHED:
+            self._tables.clear()
+        self._tables[spellings[0]] = known
+        return known
 
 
 def _known(conn: psycopg.Connection, source: str, spellings: tuple[str, ...]) -> Table | None:

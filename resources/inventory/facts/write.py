@@ -17,6 +17,7 @@ from governance.listing import FactPage, Quarantined, Reason, Status
 from governance.loss_guard import LossGuard
 from governance.model import Facet, Fact
 from resources.inventory import quarantine
+from resources.inventory.attempts import may_pass
 from resources.inventory.facts.outcomes import COUNTS
 from resources.inventory.facts.tables import FACET_TABLES, TABLES, FactTable, row
 
@@ -86,11 +87,18 @@ class PartWrite:
             conn.execute(self._sql(_STAGE, table))
 
     def read(self, pages: Iterator[FactPage], progress: Callable[[int], None] | None) -> GovernanceError | None:
-        """Takes all pages; returns the error that ended them early, if one did."""
+        """Takes all pages; returns the error that ended them early, if one did.
+
+        Raises:
+            GovernanceError: a passing fault of the inventory, where that is what the pages are read from.
+        """
         while True:
             try:
                 page = next(pages, None)
             except GovernanceError as error:
+                if may_pass(error):
+                    # the inventory itself was read, and failed: the whole part is done again
+                    raise
                 self._flush_all()
                 return error
             if page is None:
