@@ -2,8 +2,11 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +16,7 @@ from tests.faults.processes import Syncing, running
 from tests.faults.syncing import BUSY
 from tests.fixtures.estate import SandboxSource
 from tests.fixtures.glue_account import Account
+from tests.fixtures.installation import write_estate
 
 pytestmark = [pytest.mark.xdist_group("faults"), pytest.mark.timeout(300)]
 
@@ -65,11 +69,7 @@ def test_a_run_that_is_told_to_end_stops_at_a_page_and_the_next_one_goes_on(
     inventory: Inventory, syncing: Syncing, wide: SandboxSource
 ) -> None:
     child = syncing.start(wide, inventory)
-    until = time.monotonic() + 20
-    while not started(inventory) and time.monotonic() < until:
-        time.sleep(0.05)
-    # the pages of the wide scope come at 0.3, 0.6, 0.9 s and so on
-    time.sleep(1)
+    wait_for_page(wide, 3)
     told = time.monotonic()
     syncing.signal(child, signal.SIGTERM)
     assert os.waitstatus_to_exitcode(syncing.ended()) == 1
@@ -94,25 +94,51 @@ def test_a_run_that_is_told_to_end_stops_at_a_page_and_the_next_one_goes_on(
     assert_books_kept(inventory, {"complete", "failed"})
 
 
-TABLES = 1200
+@pytest.mark.faults
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_sync_from_the_command_line_that_is_told_to_end(
+    number: signal.Signals, inventory: Inventory, wide: SandboxSource, tmp_path: Path
+) -> None:
+    write_estate(tmp_path / "estate.yaml", [wide])
+    given = {"HOME": tmp_path, "ESTATE": tmp_path / "estate.yaml", "DATABASE_URL": inventory.url}
+    env = {**os.environ, **{f"GOVERNANCE_{name}": str(value) for name, value in given.items()}}
+    command = [str(Path(sys.executable).parent / "governance"), "sync"]
+    with (tmp_path / "out").open("w") as out, subprocess.Popen(command, env=env, stdout=out, stderr=out) as process:
+        wait_for_page(wide, 3)
+        told = time.monotonic()
+        process.send_signal(number)
+        code = process.wait(60)
+    print((tmp_path / "out").read_text()[-3000:])
+    assert time.monotonic() - told < 30 and code not in (0, 3)
+    with inventory.connection() as conn:
+        found = conn.execute("SELECT status, reasons->0->>'code' FROM inventory.sync_runs").fetchall()
+        scopes = conn.execute("SELECT status FROM inventory.sync_scopes WHERE scope = 'wide'").fetchall()
+    assert found == [("failed", "aborted")] and scopes == [("partial",)]
+    assert wide.sync(inventory).summary.status == "complete"
+
+
+TABLES = 600
 
 
 @pytest.fixture
 def wide(after: SandboxSource) -> Iterator[SandboxSource]:
-    """A lake with a scope of twelve pages, each of which takes a while."""
+    """A lake with a scope of six pages, each of which takes a while."""
     account = Account(after.served.url)
     account.glue.create_database(DatabaseInput={"Name": "wide"})
     table = {"StorageDescriptor": {"Columns": [{"Name": "a", "Type": "int"}]}}
     try:
         for n in range(TABLES):
             account.glue.create_table(DatabaseName="wide", TableInput={"Name": f"t{n:04}", **table})
-        after.faults({"action": "slow", "match": "GetTables", "seconds": 0.3})
+        after.faults({"action": "slow", "match": 'GetTables.*"wide"', "seconds": 0.5})
         yield after
     finally:
         after.faults()
         account.glue.delete_database(Name="wide")
 
 
-def started(inventory: Inventory) -> bool:
-    with inventory.connection() as conn:
-        return conn.execute("SELECT count(*) FROM inventory.scope WHERE name = 'wide'").fetchone() == (1,)
+def wait_for_page(wide: SandboxSource, number: int) -> None:
+    """Until the call for that page of the wide scope has come, and so the pages before it have been read."""
+    until = time.monotonic() + 90
+    while wide.served.face.faults.listed()[0]["struck"] < number:
+        assert time.monotonic() < until, "the sync never came there"
+        time.sleep(0.02)
