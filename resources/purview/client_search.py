@@ -80,6 +80,13 @@ def newest(session: Session, collection: str) -> tuple[int, int]:
     return int(answer.get("@search.count") or 0), last
 
 
+def processes(session: Session) -> int:
+    """How many processes the index has that this identity may read."""
+    body = {"keywords": None, "filter": {"and": [{"entityType": "Process", "includeSubTypes": True}]}, "limit": 1}
+    answer = session.datamap(OPERATION, "POST", "/search/query", body=body)
+    return max(len(rows(answer)), int(answer.get("@search.count") or 0))
+
+
 def digest(session: Session, collection: str) -> str:
     """How many assets the index has in a collection, and a digest of what it tells of them."""
     count, total = 0, 0

@@ -11,6 +11,7 @@ from typing import Any
 from governance.errors import RecordError
 from governance.model import Container, Dataset
 from resources.purview.translate_columns import columns_of_asset
+from resources.purview.translate_places import place_of
 from resources.purview.translate_tags import classifications_of, labels_of, sorted_tags, terms_of
 
 Json = Mapping[str, Any]
@@ -30,7 +31,7 @@ _NO_DATASETS = {
 }
 _NO_DATASET = re.compile(
     r"(?:.*_)?(column|field|schema|process|activity|pipeline|procedure|server|db|database|account|container|service|"
-    r"workspace|instance|namespace|folder|bucket|share|filesystem|report|dashboard|tile|term|glossary|category)"
+    r"workspace|instance|namespace|folder|directory|bucket|share|filesystem|report|dashboard|tile|term|glossary|category)"
 )
 _KINDS = (
     ("materialized_view", "materialized_view"),
@@ -51,7 +52,6 @@ _SIZES = ("size", "sizeInBytes", "fileSize")
 _PLACES = ("location", "url")
 _VIEW_TEXTS = ("viewStatement", "viewExpandedText", "viewDefinition", "viewOriginalText")
 _SAID_ELSEWHERE = {"qualifiedName", "name", *_SIZES, *_VIEW_TEXTS}
-_ADDRESS = re.compile(r"(https?|abfss?|wasbs?|adl|s3a?|gs|hdfs)://")
 
 
 def kind_of(type_name: str, object_type: str) -> str | None:
@@ -59,7 +59,7 @@ def kind_of(type_name: str, object_type: str) -> str | None:
 
     A type that nobody here has heard of counts as a dataset of its own last word: better shown than lost.
     """
-    if object_type in _NO_DATASETS or _NO_DATASET.fullmatch(type_name):
+    if object_type in _NO_DATASETS or _NO_DATASET.fullmatch(type_name.lower()):
         return None
     for ending, kind in _KINDS:
         if type_name == ending or type_name.endswith(f"_{ending}"):
@@ -196,9 +196,9 @@ def _is_reference(value: Any) -> bool:
 
 def _location(attributes: Json, qualified: str, kind: str) -> str | None:
     told = _first(attributes, _PLACES)
-    if told is None and kind in ("file", "file_set") and _ADDRESS.match(qualified):
-        return qualified
-    return told
+    if told is None and kind in ("file", "file_set"):
+        return place_of(qualified)
+    return told and (place_of(told) or told)
 
 
 def _size(attributes: Json) -> int | None:

@@ -44,6 +44,8 @@ class Asset(msgspec.Struct, frozen=True):
     owner: str | None = None
     attributes: Json = {}
     size_bytes: int | None = None
+    place: str | None = None
+    """Where its files lie, as other platforms write it."""
     contacts: dict[str, tuple[tuple[str, str], ...]] = {}
     labels: tuple[str, ...] = ()
     terms: tuple[str, ...] = ()
@@ -83,16 +85,16 @@ def _file(system: str, name: str, address: str, collection: str, entity: retail.
     return Asset(system, address, name, collection, **{**given, **other})
 
 
-_SHOP = "mssql://harbourpine.database.windows.net/shop"
-_POOL = "mssql://harbourpine-pool.sql.azuresynapse.net/dwh"
-_SNOW = "snowflake://harbourpine.west-europe.azure.snowflakecomputing.com/databases/RETAIL/schemas"
-_BI = "https://app.powerbi.com/groups/4f9d2c1e-0000-4000-8000-000000000001"
+SHOP = "mssql://harbourpine.database.windows.net/shop"
+POOL = "mssql://harbourpine-pool.sql.azuresynapse.net/dwh"
+SNOW = "snowflake://harbourpine.west-europe.azure.snowflakecomputing.com/databases/RETAIL/schemas"
+BI = "https://app.powerbi.com/groups/4f9d2c1e-0000-4000-8000-000000000001"
 
 DATASETS = (
     _table(
         "azure_sql_table",
         "orders",
-        f"{_SHOP}/dbo/orders",
+        f"{SHOP}/dbo/orders",
         "retail-sales",
         retail.ORDERS,
         attributes={"principalId": 1, "createTime": 1_690_000_000_000, "modifiedTime": 1_700_000_000_000},
@@ -105,7 +107,7 @@ DATASETS = (
     _table(
         "azure_sql_table",
         "Orders",
-        f"{_SHOP}/dbo/Orders",
+        f"{SHOP}/dbo/Orders",
         "retail-sales",
         retail.ORDER_ITEMS,
         attributes={"principalId": 2},
@@ -114,7 +116,7 @@ DATASETS = (
     _table(
         "azure_sql_table",
         "customers",
-        f"{_SHOP}/dbo/customers",
+        f"{SHOP}/dbo/customers",
         "retail-crm",
         retail.CUSTOMERS,
         attributes={"principalId": 1},
@@ -126,7 +128,7 @@ DATASETS = (
     _table(
         "azure_sql_view",
         "v_customer_orders",
-        f"{_SHOP}/dbo/v_customer_orders",
+        f"{SHOP}/dbo/v_customer_orders",
         "retail-sales",
         retail.ORDERS,
         description=None,
@@ -135,13 +137,13 @@ DATASETS = (
     _table(
         "azure_synapse_dedicated_sql_table",
         "daily_sales",
-        f"{_POOL}/mart/daily_sales",
+        f"{POOL}/mart/daily_sales",
         "finance",
         retail.DAILY_SALES,
         terms=("Net revenue",),
         contacts={"Expert": ((BEN, "Closes the books"),)},
     ),
-    _table("azure_synapse_dedicated_sql_table", "payments", f"{_POOL}/mart/payments", "finance", retail.PAYMENTS),
+    _table("azure_synapse_dedicated_sql_table", "payments", f"{POOL}/mart/payments", "finance", retail.PAYMENTS),
     _file(
         "azure_datalake_gen2_resource_set",
         "web_events",
@@ -149,6 +151,7 @@ DATASETS = (
         "retail",
         retail.WEB_EVENTS,
         attributes={"partitionCount": 730},
+        place="abfss://raw@harbourpinelake.dfs.core.windows.net/web_events",
         description="Clickstream as it lands",
         labels=("raw",),
     ),
@@ -159,6 +162,7 @@ DATASETS = (
         "retail-crm",
         retail.CUSTOMERS,
         attributes={"path": "/export/customers.parquet", "isFile": True},
+        place="abfss://export@harbourpinelake.dfs.core.windows.net/customers.parquet",
         size_bytes=46_120_991,
         owner="$superuser",
     ),
@@ -169,6 +173,7 @@ DATASETS = (
         "retail-sales",
         retail.ORDERS,
         attributes={"partitionCount": 48},
+        place="s3://harbour-pine-lake/sales/orders",
         terms=("Order",),
     ),
     _table(
@@ -187,7 +192,7 @@ DATASETS = (
     _table(
         "snowflake_table",
         "CUSTOMERS",
-        f"{_SNOW}/CRM/tables/CUSTOMERS",
+        f"{SNOW}/CRM/tables/CUSTOMERS",
         "retail-crm",
         retail.CUSTOMERS,
         attributes={"tableType": "BASE TABLE"},
@@ -195,7 +200,7 @@ DATASETS = (
     _table(
         "snowflake_table",
         "ORDERS",
-        f"{_SNOW}/SALES/tables/ORDERS",
+        f"{SNOW}/SALES/tables/ORDERS",
         "retail-sales",
         retail.ORDERS,
         attributes={"tableType": "BASE TABLE"},
@@ -204,21 +209,21 @@ DATASETS = (
     _table(
         "snowflake_view",
         "DailySales",
-        f"{_SNOW}/SALES/views/DailySales",
+        f"{SNOW}/SALES/views/DailySales",
         "finance",
         retail.DAILY_SALES,
         attributes={"viewStatement": 'CREATE VIEW "DailySales" AS SELECT * FROM DAILY_SALES'},
     ),
     Asset(
         "powerbi_dataset",
-        f"{_BI}/datasets/9a1b",
+        f"{BI}/datasets/9a1b",
         "Sales model",
         "finance",
         kind="dataset",
         attributes={"IsRefreshable": True},
         contacts={"Owner": ((BEN, "Publishes it"),)},
     ),
-    _table("powerbi_table", "Stores", f"{_BI}/datasets/9a1b/tables/Stores", "finance", retail.STORES, owner=None),
+    _table("powerbi_table", "Stores", f"{BI}/datasets/9a1b/tables/Stores", "finance", retail.STORES, owner=None),
     _table(
         "azure_sql_table",
         "employees",
@@ -246,18 +251,17 @@ DATASETS = (
         retail.SUPPLIERS,
         write=columns.texts,
         attributes={"path": "/inbox/suppliers.csv", "isFile": True},
+        place="wasbs://inbox@harbourpine.blob.core.windows.net/suppliers.csv",
         size_bytes=409_600,
         labels=("raw", "external"),
     ),
 )
 OTHERS = (
     Asset("azure_sql_server", "mssql://harbourpine.database.windows.net", "harbourpine", "retail"),
-    Asset("azure_sql_db", _SHOP, "shop", "retail-sales"),
-    Asset("azure_sql_schema", f"{_SHOP}/dbo", "dbo", "retail-sales"),
-    Asset("azure_sql_stored_procedure", f"{_SHOP}/dbo/close_day", "close_day", "retail-sales"),
-    Asset("powerbi_workspace", _BI, "Finance", "finance"),
-    Asset("powerbi_report", f"{_BI}/reports/77aa", "Monday", "finance"),
-    Asset("adf_copy_activity", "adf://harbourpine/pipelines/nightly/activities/copy", "nightly copy", ACCOUNT),
+    Asset("azure_sql_db", SHOP, "shop", "retail-sales"),
+    Asset("azure_sql_schema", f"{SHOP}/dbo", "dbo", "retail-sales"),
+    Asset("powerbi_workspace", BI, "Finance", "finance"),
+    Asset("powerbi_report", f"{BI}/reports/77aa", "Monday", "finance"),
     Asset("azure_storage_account", "https://harbourpine.core.windows.net", "harbourpine", ACCOUNT),
 )
-"""What is in collections, too, but is no dataset."""
+"""What is in collections, too, but is neither dataset nor process."""

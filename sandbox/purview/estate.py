@@ -51,7 +51,9 @@ def datasets(scale: int) -> Iterator[Asset]:
     for n in range(2, scale + 1):
         for one in DATASETS:
             other = f"{one.qualified_name}_s{n}"
-            yield msgspec.structs.replace(one, name=f"{one.name}_s{n}", qualified_name=other)
+            # the rounds of a resource set share its folder
+            place = f"{one.place}_s{n}" if one.place and one.kind == "file" else one.place
+            yield msgspec.structs.replace(one, name=f"{one.name}_s{n}", qualified_name=other, place=place)
 
 
 def account(scale: int) -> Iterator[Dataset]:
@@ -79,7 +81,6 @@ def _expected(asset: Asset) -> Dataset:
         properties["custom_attributes"] = asset.custom
     if "viewStatement" in asset.attributes:
         properties["view_text"] = asset.attributes["viewStatement"]
-    address = asset.qualified_name.split("://")[0] in ("https", "s3") and asset.kind in ("file", "file_set")
     return Dataset(
         qualified_name=asset.qualified_name,
         kind=asset.kind,
@@ -89,7 +90,7 @@ def _expected(asset: Asset) -> Dataset:
         comment=asset.said or asset.description,
         owner=owners[0][0] if owners else asset.owner,
         owner_kind="user" if owners else None,
-        location=asset.qualified_name if address else None,
+        location=asset.place,
         size_bytes=asset.size_bytes,
         properties=json.loads(json.dumps(properties)),
         columns=columns.expected(asset.fields, asset.write),

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 from governance.model import Dataset, Facet, Fact
 from sandbox.atlas.engine import Engine
 from sandbox.faults import Rule
-from sandbox.purview import assignments, certificates, estate, model
+from sandbox.purview import assignments, certificates, estate, flows, model
 from sandbox.purview.identity import READER, SECRETS, TENANT
 from sandbox.purview.server import Server
 from sandbox.serving import Company
@@ -100,8 +100,8 @@ class Face(BaseFace):
         return estate.account(self.company.scale)
 
     def facts(self, facet: Facet) -> Iterator[Fact]:
-        """Roles on collections."""
-        return assignments.account() if facet == "access" else iter(())
+        """Roles on collections; what processes and links say of lineage."""
+        return {"access": assignments.account, "lineage": flows.account}.get(facet, lambda: iter(()))()
 
 
 def _answer(

@@ -152,6 +152,8 @@ def object_type(entity: Entity) -> str:
     """What the index calls this kind of thing; empty where it is in no search."""
     if entity.type_name == "AtlasGlossaryTerm":
         return "Glossary terms"
+    if entity.attributes.get("isFile") is False:
+        return "Folders"
     return SEARCHED.get(entity.type_name, ("", ""))[0]
 
 

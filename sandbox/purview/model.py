@@ -3,6 +3,7 @@
 import copy
 from typing import Any
 
+from sandbox.atlas.lineage import INPUTS, OUTPUTS
 from sandbox.atlas.standard import STANDARD, entity, relation
 
 Json = dict[str, Any]
@@ -20,6 +21,7 @@ PURVIEW: Json = {
         entity("azure_datalake_gen2_path", "DataSet", "path isFile:boolean size:long", "Azure Data Lake Storage Gen2"),
         entity("azure_datalake_gen2_resource_set", "DataSet", "partitionCount:long", "Azure Data Lake Storage Gen2"),
         entity("azure_blob_path", "DataSet", "path isFile:boolean size:long", "Azure Blob Storage"),
+        entity("aws_s3_v2_directory", "DataSet", "", "Amazon S3"),
         entity("aws_s3_v2_resource_set", "DataSet", "partitionCount:long", "Amazon S3"),
         entity("azure_sql_server", "Asset", "", "Azure SQL Server"),
         entity("azure_sql_db", "Asset", "", "Azure SQL Database"),
@@ -28,7 +30,7 @@ PURVIEW: Json = {
         entity("azure_sql_column", "DataSet", SQL_COLUMN, "Azure SQL Database"),
         entity("azure_sql_view", "DataSet", "createTime:date modifiedTime:date", "Azure SQL Database"),
         entity("azure_sql_view_column", "DataSet", SQL_COLUMN, "Azure SQL Database"),
-        entity("azure_sql_stored_procedure", "Process", "", "Azure SQL Database"),
+        entity("azure_sql_stored_procedure", "Process", "columnMapping", "Azure SQL Database"),
         entity("azure_synapse_dedicated_sql_table", "DataSet", "createTime:date", "Azure Synapse Analytics"),
         entity("azure_synapse_dedicated_sql_column", "DataSet", SQL_COLUMN, "Azure Synapse Analytics"),
         entity("snowflake_table", "DataSet", "tableType", "Snowflake"),
@@ -40,9 +42,18 @@ PURVIEW: Json = {
         entity("powerbi_table", "DataSet", "", "Power BI"),
         entity("powerbi_column", "DataSet", "dataType", "Power BI"),
         entity("powerbi_report", "DataSet", "", "Power BI"),
-        entity("adf_copy_activity", "Process", "", "Azure Data Factory"),
+        entity("adf_copy_activity", "Process", "columnMapping", "Azure Data Factory"),
+        entity("spark_application", "Process", "columnMapping", "Spark"),
+        entity("spark_job", "spark_application", "", "Spark"),
     ],
     "relationshipDefs": [
+        relation(
+            "direct_lineage_dataset_dataset",
+            "ASSOCIATION",
+            "DataSet.sinks*",
+            "DataSet.sources*",
+            attributes="columnMapping",
+        ),
         relation("tabular_schema_datasets", "ASSOCIATION", "DataSet.tabular_schema", "tabular_schema.dataSets*"),
         relation("dataset_attached_schemas", "ASSOCIATION", "DataSet.attachedSchema*", "schema.attachedTo*"),
         relation("tabular_schema_columns", "COMPOSITION", "tabular_schema.columns+*", "column.composeSchema"),
@@ -81,6 +92,7 @@ SEARCHED: dict[str, tuple[str, str]] = {
     "azure_datalake_gen2_path": ("Files", "Azure Data Lake Storage Gen2"),
     "azure_datalake_gen2_resource_set": ("Files", "Azure Data Lake Storage Gen2"),
     "azure_blob_path": ("Files", "Azure Blob Storage"),
+    "aws_s3_v2_directory": ("Folders", "Amazon S3"),
     "aws_s3_v2_resource_set": ("Files", "Amazon S3"),
     "azure_sql_server": ("Servers", "Azure SQL Server"),
     "azure_sql_db": ("Databases", "Azure SQL Database"),
@@ -99,7 +111,7 @@ SEARCHED: dict[str, tuple[str, str]] = {
     "powerbi_report": ("Reports", "Power BI"),
     "adf_copy_activity": ("Data pipelines", "Azure Data Factory"),
 }
-"""Type name to object type and asset type. Columns and schemas are in no search."""
+"""Type name to object type and asset type. Columns, schemas and jobs of Spark are in no search."""
 
 
 def models() -> tuple[Json, Json]:
@@ -108,4 +120,8 @@ def models() -> tuple[Json, Json]:
     asset = next(d for d in standard["entityDefs"] if d["name"] == "Asset")
     own = entity("Asset", "Referenceable", "userDescription displayName")
     asset["attributeDefs"] = [*asset["attributeDefs"], *own["attributeDefs"]]
+    for one in standard["relationshipDefs"]:
+        if one["name"] in (INPUTS, OUTPUTS):
+            # Purview keeps classifications where they were found
+            one["propagateTags"] = "NONE"
     return standard, PURVIEW

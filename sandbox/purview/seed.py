@@ -1,5 +1,6 @@
 """Fills a running server over Purview's own REST: collections, classifications, terms, assets fifty at a time."""
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 import requests
 
-from sandbox.purview import estate
+from sandbox.purview import estate, flows
 from sandbox.purview.assets import BUSINESS, LOYALTY, OTHERS, Asset, Given
 from sandbox.purview.assignments import ASSIGNED, Assigned
 from sandbox.purview.identity import AUDIENCE, CURATOR, SECRETS, TENANT
@@ -69,7 +70,8 @@ def fill(url: str, ca: Path, scale: int) -> None:
         for name, assigned in ASSIGNED.items():
             assign(curator, name, assigned)
         curator.send("POST", "/atlas/v2/types/typedefs", _types())
-        guids = put(curator, [*estate.datasets(scale), *OTHERS])
+        guids = put(curator, [*estate.datasets(scale), *OTHERS, *flows.FOLDERS])
+        connect(curator, {name: (type_name, guid) for (type_name, name), guid in guids.items()})
         _assign_terms(curator, guids, scale)
     finally:
         curator.close()
@@ -100,6 +102,37 @@ def put(curator: Curator, assets: Sequence[Asset]) -> dict[tuple[str, str], str]
         for some in _batches(here, BATCH):
             curator.send("POST", "/entity/moveTo", {"entityGuids": some}, collectionId=collection)
     return guids
+
+
+def connect(curator: Curator, assets: dict[str, tuple[str, str]]) -> None:
+    """Creates the processes in their collections, and the links between assets; `assets` are by qualified name."""
+
+    def ends(names: Iterable[str]) -> list[Json]:
+        return [{"typeName": assets[name][0], "guid": assets[name][1]} for name in names]
+
+    entities = [
+        {
+            "typeName": one.type_name,
+            "guid": f"-{n}",
+            "attributes": {
+                "qualifiedName": one.qualified_name,
+                "name": one.name,
+                "columnMapping": flows.column_mapping(one),
+                "inputs": ends(one.inputs),
+                "outputs": ends(one.outputs),
+            },
+        }
+        for n, one in enumerate(flows.PROCESSES, 1)
+    ]
+    made = curator.send("POST", "/atlas/v2/entity/bulk", {"entities": entities})["guidAssignments"]
+    for collection in dict.fromkeys(p.collection for p in flows.PROCESSES):
+        here = [made[f"-{n}"] for n, p in enumerate(flows.PROCESSES, 1) if p.collection == collection]
+        curator.send("POST", "/entity/moveTo", {"entityGuids": here}, collectionId=collection)
+    for source, sink, pairs in flows.LINKS:
+        end1, end2 = ends((source, sink))
+        mapping = {"columnMapping": json.dumps(flows.pairs_of(pairs))}
+        link = {"typeName": flows.DIRECT, "end1": end1, "end2": end2, "attributes": mapping}
+        curator.send("POST", "/atlas/v2/relationship", link)
 
 
 def _entity(asset: Asset, numbers: Iterator[int], referred: dict[str, Json]) -> Json:

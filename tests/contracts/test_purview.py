@@ -233,7 +233,7 @@ def test_collections_carry_their_path(reader: Reader) -> None:
 
 def test_what_is_no_dataset_is_counted(reader: Reader) -> None:
     notes = pages(reader, "finance")[-1].notes
-    assert notes["no_datasets"] == "Reports: 1, Workspaces: 1"
+    assert notes["no_datasets"] == "Data pipelines: 2, Folders: 1, Reports: 1, Workspaces: 1"
     assert "index_lag" in notes
 
 

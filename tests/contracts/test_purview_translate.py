@@ -37,6 +37,8 @@ def column(name: str, **attributes: Any) -> Json:
         ("azure_blob_path", "Files", "file"),
         ("azure_blob_path", "Folders", None),
         ("aws_s3_v2_object", "Files", "file"),
+        ("aws_s3_v2_directory", "", None),
+        ("Process", "", None),
         ("powerbi_dataset", "Datasets", "dataset"),
         ("powerbi_dataset", "", "dataset"),
         ("powerbi_report", "Reports", None),
@@ -160,7 +162,7 @@ def test_fields_from_everywhere() -> None:
     raw = entity(
         "azure_datalake_gen2_path",
         {
-            "qualifiedName": "https://a.dfs.core.windows.net/x.csv",
+            "qualifiedName": "https://a.dfs.core.windows.net/c/x.csv",
             "size": 12,
             "modifiedTime": 0,
             "createTime": 5,
@@ -179,7 +181,8 @@ def test_fields_from_everywhere() -> None:
     hit = {"objectType": "Files", "assetType": ["Azure Data Lake Storage Gen2"]}
     out = dataset_of(hit, raw, (), "col")
     assert (out.kind, out.namespace, out.container) == ("file", "azure_datalake_gen2_path", "col")
-    assert (out.location, out.size_bytes, out.version, out.native_id) == (out.qualified_name, 12, "7", "g-1")
+    assert out.location == "abfss://c@a.dfs.core.windows.net/x.csv"
+    assert (out.size_bytes, out.version, out.native_id) == (12, "7", "g-1")
     assert out.source_updated_at == datetime(2023, 11, 14, 22, 13, 20, 123000, tzinfo=UTC)
     assert out.properties == {
         "createTime": 5,
