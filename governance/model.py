@@ -11,7 +11,7 @@ import msgspec
 TagKind = Literal["tag", "classification", "term", "label"]
 
 
-class Column(msgspec.Struct, frozen=True, omit_defaults=True):
+class Column(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A named field at any depth.
 
     `path` names fields only: `a`, `a.b`, `items[].sku`, `attributes{}.v`; a part that holds `.`, `[`, `]`, `{`, `}` or
@@ -30,7 +30,7 @@ class Column(msgspec.Struct, frozen=True, omit_defaults=True):
     properties: dict[str, Any] = {}
 
 
-class Tag(msgspec.Struct, frozen=True, omit_defaults=True):
+class Tag(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A tag, classification, glossary term or label on a dataset (`path` empty) or a column.
 
     `inherited` is true where the platform derives it from a container, a parent or by propagation; `origin` says
@@ -62,7 +62,7 @@ class Container(msgspec.Struct, frozen=True, omit_defaults=True):
     native_id: str | None = None
 
 
-class Dataset(msgspec.Struct, frozen=True, omit_defaults=True):
+class Dataset(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A table, view, materialized view, external table, volume, topic, file set, function or model.
 
     Identity inside a source is (`namespace`, `qualified_name`), case kept: platforms let a table and a volume, or

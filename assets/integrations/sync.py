@@ -16,6 +16,7 @@ from typing import Protocol
 
 import structlog
 
+from assets.integrations.collector import resting_collector
 from assets.integrations.pages import Pages
 from assets.integrations.tokens import basis_of, read_tokens
 from governance.errors import GovernanceError
@@ -118,6 +119,7 @@ def sync_source(
     identity = SourceIdentity(request.source.name, request.source.platform)
     mode: SyncMode = "source" if request.scopes is None else "scopes"
     with ExitStack() as stack:
+        stack.enter_context(resting_collector())
         sync = _opened(
             stack,
             request,

@@ -27,43 +27,40 @@ def columns_of_table(raw: Json) -> tuple[tuple[Column, ...], list[str]]:
     told = storage.get("Columns") if isinstance(storage, dict) else None
     if told is None and not raw.get("TargetTable"):
         raise RecordError("the table has no column list", platform="glue", operation="glue:GetTables")
+    if told is not None and not isinstance(told, list):
+        raise RecordError("the columns are not a list", platform="glue", operation="glue:GetTables")
     keys = _named(raw.get("PartitionKeys") or [])
-    taken = {str(c["Name"]) for c in keys}
-    kept: list[Told] = []
+    taken = {c["Name"] for c in keys}
     repeated: set[str] = set()
-    for column in _named(told or []):
-        name, parameters = column["Name"], column.get("Parameters")
-        if isinstance(parameters, dict) and parameters.get("iceberg.field.current") == "false":
+    rows: list[Column] = []
+    ordinal = 0
+    for column in told or ():
+        name = column.get("Name") if isinstance(column, dict) else None
+        if not name or not isinstance(name, str):
+            raise RecordError("a column has no Name", platform="glue", operation="glue:GetTables")
+        parameters = column.get("Parameters")
+        if parameters and isinstance(parameters, dict) and parameters.get("iceberg.field.current") == "false":
             continue  # Iceberg leaves dropped columns in the list
         if name in taken:
             repeated.add(name)
             continue
-        kept.append(column)
         taken.add(name)
-    rows: list[Column] = []
-    for ordinal, column in enumerate(kept, 1):
-        rows += _rows(column, ordinal, partition_key=False)
-    for ordinal, column in enumerate(_distinct(keys, repeated), len(kept) + 1):
-        rows += _rows(column, ordinal, partition_key=True)
+        ordinal += 1
+        rows += _rows(column, name, ordinal, parameters, False)
+    for place, column in enumerate(_distinct(keys, repeated), ordinal + 1):
+        rows += _rows(column, column["Name"], place, column.get("Parameters"), True)
     return tuple(rows), sorted(repeated)
 
 
-def _rows(column: Told, ordinal: int, *, partition_key: bool) -> tuple[Column, ...]:
-    native, comment, parameters = column.get("Type"), column.get("Comment"), column.get("Parameters")
+def _rows(column: Told, name: str, ordinal: int, parameters: Any, partition_key: bool) -> tuple[Column, ...]:
+    native, comment = column.get("Type"), column.get("Comment")
     nullable, properties = None, None
     if parameters and isinstance(parameters, dict):
         nullable = _NULLABLE.get(str(parameters.get("iceberg.field.optional")))
         properties = {k: v for k, v in parameters.items() if k not in _SAID_ELSEWHERE}
-    return columns_of(
-        column["Name"],
-        native if isinstance(native, str) else "",
-        ordinal,
-        nullable=nullable,
-        comment=comment if comment and isinstance(comment, str) else None,
-        partition_key=partition_key,
-        properties=properties,
-        dialect="hive",
-    )
+    native = native if isinstance(native, str) else ""
+    comment = comment if comment and isinstance(comment, str) else None
+    return columns_of(name, native, ordinal, nullable, comment, partition_key, properties, "hive")
 
 
 def _distinct(keys: list[Told], repeated: set[str]) -> list[Told]:
