@@ -16,7 +16,7 @@ from governance.errors import ConfigurationError, Unavailable
 from governance_pipelines.bindings import Installation
 from governance_pipelines.deployment import deployment, source_assets
 from governance_pipelines.jobs import source_job_name
-from governance_pipelines.orphans import process_tag
+from governance_pipelines.orphans import fail_orphans, process_tag
 from resources.inventory.database import Inventory
 
 LOCATION = "governance"
@@ -72,6 +72,7 @@ def run_sync(
     # an empty selection under a glob is not "everything"
     todo = [this for this in wanted if scope_glob is None or chosen[this.source.name]]
     with dg.DagsterInstance.get() as instance, installation.inventory_resource().open() as inventory:
+        fail_orphans(instance)
         return [
             _run(definitions, this, chosen[this.source.name], accept_loss, full, instance, inventory) for this in todo
         ]

@@ -18,7 +18,6 @@ from governance.model import Facet
 from resources.facets import FactReader, JoinedReader, facets_of, open_facet
 from resources.inventory.database import Inventory
 from resources.inventory.facts.outcomes import FacetSummary, PartOutcome
-from resources.inventory.facts.views import ViewLineage
 
 if TYPE_CHECKING:
     from assets.integrations.metadata import SourceAsset
@@ -81,6 +80,9 @@ class FacetEvents:
         if self.facet in facets_of(self.this.source.platform):
             readers.append(open_facet(resource, self.facet))
         if self.facet == "lineage":
+            # the parser of SQL takes a while to import, and other runs do without
+            from resources.inventory.facts.views import ViewLineage
+
             readers.append(ViewLineage(inventory, self.this.source.name, self.this.source.platform))
         with JoinedReader(readers) as joined:
             yield joined if len(readers) > 1 else readers[0]

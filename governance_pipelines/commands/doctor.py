@@ -90,11 +90,9 @@ def _database(here: Installation) -> Iterator[Probe]:
 
 def _schema(conn: "psycopg.Connection") -> Iterator[Probe]:
     """Whether the inventory's schema is the one that this release knows."""
-    from alembic.script import ScriptDirectory
+    from resources.inventory.migrations import newest
 
-    from resources.inventory.migrations import FOLDER
-
-    head = ScriptDirectory(str(FOLDER)).get_current_head()
+    head = newest()
     (table,) = _row(conn, "SELECT to_regclass('inventory.schema_version')::text")
     at = _row(conn, "SELECT max(version_num) FROM inventory.schema_version")[0] if table else None
     fix = "" if at == head else "bring it up to date with `governance up --no-sync`"

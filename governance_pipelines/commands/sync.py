@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from assets.integrations.collector import resting_collector
 from governance.errors import ConfigurationError
 from governance_pipelines.bindings import Installation, installation
 from governance_pipelines.display import SyncProgress, aside, console, summary
 from governance_pipelines.home import prepare
 from governance_pipelines.logs import configure_logging
-from governance_pipelines.sandbox_service import sandbox_platforms
 
 if TYPE_CHECKING:
     from governance_pipelines.launch import SourceResult
@@ -23,11 +23,16 @@ EXIT = {"complete": 0, "failed": 1, "partial": 3}
 
 def run(sources: Sequence[str], scope: str | None, accept_loss: bool, as_json: bool, full: bool = False) -> int:
     """Syncs and shows; the worst outcome of a source is the exit code."""
+    with resting_collector():
+        return _run(sources, scope, accept_loss, as_json, full)
+
+
+def _run(sources: Sequence[str], scope: str | None, accept_loss: bool, as_json: bool, full: bool) -> int:
     here = installation()
     configure_logging(here.settings.logging)
     # a wrong estate is said before a database is started for it
     here.estate()
-    if here.sandboxed and not sandbox_platforms(here.home):
+    if here.sandboxed and not _sandbox_runs(here):
         raise ConfigurationError(
             "the estate is the sandbox's, and the sandbox does not run",
             platform="sandbox",
@@ -44,6 +49,12 @@ def run(sources: Sequence[str], scope: str | None, accept_loss: bool, as_json: b
     return EXIT[worst(results)]
 
 
+def _sandbox_runs(here: Installation) -> bool:
+    from governance_pipelines.sandbox_service import sandbox_platforms
+
+    return bool(sandbox_platforms(here.home))
+
+
 def synced(
     here: Installation,
     out: Console,
@@ -55,13 +66,8 @@ def synced(
     """Runs the sync with progress on `out`; Dagster's own log goes to `logs/sync.log`."""
     configure_logging(here.settings.logging)
     with aside(here.home / "logs" / "sync.log"), SyncProgress(out) as progress:
-        import dagster as dg
-
         from governance_pipelines.launch import run_sync
-        from governance_pipelines.orphans import fail_orphans
 
-        with dg.DagsterInstance.get() as instance:
-            fail_orphans(instance)
         return run_sync(here, sources, scope, accept_loss, progress, full)
 
 

@@ -74,6 +74,8 @@ def ensure_server(home: Path) -> str:
     data = data_directory(home)
     _make_directory(data.parent)
     with _only_one(data.parent):
+        if (running := _answering(data)) is not None:
+            return running
         fresh = not (data / "PG_VERSION").exists()
         server = _started(data)
         url = str(server.get_uri())
@@ -151,6 +153,19 @@ def _ended(process: psutil.Process) -> bool:
             return True
         time.sleep(0.02)
     return False
+
+
+def _answering(data: Path) -> str | None:
+    """The URL of the server that runs already: the wheel, its imports and its machine-wide lock are not needed then."""
+    info = _postmaster(data)
+    if info is None:
+        return None
+    url = _url(info["socket_dir"], "postgres")
+    try:
+        psycopg.connect(url, connect_timeout=5).close()
+    except psycopg.OperationalError:
+        return None
+    return url
 
 
 def _started(data: Path) -> Any:

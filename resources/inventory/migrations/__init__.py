@@ -1,17 +1,21 @@
-"""The inventory's schema, version by version: Alembic, configured in code."""
+"""The versions of the inventory's schema: Alembic, configured in code, imported only where there is work for it."""
 
 from pathlib import Path
 
 import psycopg
-import sqlalchemy
-from alembic import command
-from alembic.config import Config
 
-from resources.inventory.address import plain_url, sqlalchemy_url
+from resources.inventory.address import plain_url
 from resources.inventory.database import translated
 
 FOLDER = Path(__file__).parent
 _LOCK = "SELECT pg_advisory_lock(hashtext('governance.migrate'))"
+_THERE = "SELECT to_regclass('inventory.schema_version') IS NOT NULL"
+_VERSION = "SELECT version_num FROM inventory.schema_version"
+
+
+def newest() -> str:
+    """The version that this release brings the schema to: the highest number of a file in `versions/`."""
+    return max(file.name[1:5] for file in (FOLDER / "versions").glob("v[0-9][0-9][0-9][0-9]_*.py"))
 
 
 def migrate(url: str) -> None:
@@ -23,21 +27,19 @@ def migrate(url: str) -> None:
         GovernanceError: the database cannot be reached or may not be changed.
     """
     try:
-        with psycopg.connect(plain_url(url), autocommit=True, connect_timeout=10) as lock:
-            lock.execute(_LOCK)
-            _upgrade(url)
+        with psycopg.connect(plain_url(url), autocommit=True, connect_timeout=10) as connection:
+            if _version(connection) == newest():
+                return
+            from resources.inventory.migrations.upgrade import upgrade
+
+            connection.execute(_LOCK)
+            upgrade(url, FOLDER)
     except psycopg.Error as error:
         raise translated(error, url) from error
-    except sqlalchemy.exc.DBAPIError as error:
-        if isinstance(error.orig, psycopg.Error):
-            raise translated(error.orig, url) from error
-        raise
 
 
-def _upgrade(url: str) -> None:
-    engine = sqlalchemy.create_engine(sqlalchemy_url(url), poolclass=sqlalchemy.NullPool)
-    with engine.begin() as connection:
-        config = Config()
-        config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+def _version(connection: psycopg.Connection) -> str | None:
+    """The version there; None where the schema is new."""
+    there = connection.execute(_THERE).fetchone()
+    row = connection.execute(_VERSION).fetchone() if there and there[0] else None
+    return None if row is None else str(row[0])
