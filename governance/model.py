@@ -142,7 +142,8 @@ class Policy(msgspec.Struct, frozen=True, omit_defaults=True):
     """What limits or changes what those who may read a dataset see, or who may at all.
 
     `kind`: `row_filter`, `column_mask`, `cell_filter`, `resource_policy`, `abac` (`tag_mask`, `tag_filter` where a tag
-    carries it). `applies_to` and `exempt` name principals; both empty: everybody, or unknown where the platform does
+    carries it), `no_inheritance`: the privilege that `policy` names is not taken from containers above this one.
+    `applies_to` and `exempt` name principals; both empty: everybody, or unknown where the platform does
     not say, which `expression` then shows. `inherits`: it reaches everything below the securable.
     """
 

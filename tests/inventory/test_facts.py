@@ -177,6 +177,27 @@ def test_grants_on_containers_show_as_inherited(inventory: Inventory) -> None:
     assert value(inventory, "SELECT count(*) FROM inventory.grants_as_of(clock_timestamp())") == 2
 
 
+def test_what_a_container_does_not_take_from_above_is_not_inherited(inventory: Inventory) -> None:
+    warehouse(inventory, T)
+    given = [
+        grant("DB", "A", kind="database", inherits=True),
+        grant("DB.S", "B", kind="schema", inherits=True),
+        grant("DB", "C", "APPLY", kind="database", inherits=True, confers=("read",)),
+    ]
+    read(inventory, *given)
+    before = value(inventory, "SELECT clock_timestamp()")
+    read(inventory, *given, Policy("SELECT", "no_inheritance", "DB.S", "schema", inherits=True))
+    barred = value(inventory, "SELECT clock_timestamp()")
+    inherited = "SELECT principal FROM inventory.{} WHERE securable = 'DB.S.T' AND inherited_from <> '' ORDER BY 1"
+    assert [r["principal"] for r in rows(inventory, inherited.format("grants"))] == ["B", "C"]
+    assert [r.principal for r in FactQueries(inventory).readers("warehouse", "DB.S.T")] == ["B", "C"]
+    read(inventory, *given)
+    for moment, expected in ((before, "ABC"), (barred, "BC"), (value(inventory, "SELECT clock_timestamp()"), "ABC")):
+        found = rows(inventory, inherited.format("grants_as_of(%s)"), moment)
+        assert "".join(r["principal"] for r in found) == expected
+    assert [r["principal"] for r in rows(inventory, inherited.format("grants"))] == ["A", "B", "C"]
+
+
 def test_privileges_given_to_tags_reach_what_carries_them(inventory: Inventory) -> None:
     tagged = table("P", column("ID"), scope="DB.S", tags=(tag("pii", value="yes"),))
     warehouse(inventory, T, tagged)
@@ -236,6 +257,7 @@ def test_the_analysts_role_may_ask_all_of_it(inventory: Inventory) -> None:
         for question in (
             "inventory.grants", "inventory.memberships", "inventory.policies", "inventory.lineage", "inventory.usage",
             "inventory.facets", "inventory.grants_as_of(now())", "inventory.lineage_as_of(now())",
+            "inventory.is_barred(1, 'DB', 1, 'SELECT')",
             "inventory.readers('warehouse', 'DB.S.T', '')", "inventory.lineage_of('warehouse', 'DB.S.T')",
         ):  # fmt: skip
             conn.execute(f"SELECT * FROM {question}".encode()).fetchall()
