@@ -100,6 +100,7 @@ class FactSync:
             GovernanceError: the database failed, or another run took the facet over; nothing was written.
         """
         part_id = self._part_id(part)
+        self._partitions(part)
         ended: list[tuple[PartPlace, PartOutcome]] = []
         faults: list[Unavailable] = []
 
@@ -114,7 +115,6 @@ class FactSync:
                     # some of them were read already
                     raise faults[0]
                 place = PartPlace(self._opened.source_id, part_id, self.sync_id, at)
-                self._partitions(conn, part)
                 write = PartWrite(conn, place, self._opened.facet)
                 error = write.read(reading, progress)
                 if error is not None and not write.counts["pages"]:
@@ -141,10 +141,20 @@ class FactSync:
         ledger.record_outcome(conn, write.place, outcome, write.counts["created"] + write.counts["unchanged"])
         return outcome
 
-    def _partitions(self, conn: psycopg.Connection, part: Scope) -> None:
-        if self._opened.facet == "usage":
-            day = datetime.combine(date.fromisoformat(part.name), datetime.min.time(), UTC)
-            conn.execute("SELECT inventory.ensure_partitions(%s)", [day])
+    def _partitions(self, part: Scope) -> None:
+        """The months of a day, in a transaction of their own: a part's own is long, and others would wait for it."""
+        if self._opened.facet != "usage":
+            return
+        day = datetime.combine(date.fromisoformat(part.name), datetime.min.time(), UTC)
+
+        def once() -> None:
+            with self._inventory.connection() as conn:
+                # one after the other; and a lock on a relation brings the news of those that others have just created
+                conn.execute("SELECT pg_advisory_xact_lock(hashtext('governance.ensure_partitions'))")
+                conn.execute("LOCK TABLE inventory.usage_day IN ACCESS SHARE MODE")
+                conn.execute("SELECT inventory.ensure_partitions(%s)", [day])
+
+        self._again("partitions", once)
 
     def fail_part(self, part: Scope, reason: Reason) -> PartOutcome:
         """Records that this part could not be read."""
