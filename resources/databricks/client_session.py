@@ -42,6 +42,7 @@ class Connection:
     warehouse_id: str | None = None
     tags: Literal["sql", "entity", "off"] = "off"
     details: bool = False
+    query_texts: int = 0
     ca_bundle: str | None = None
 
 

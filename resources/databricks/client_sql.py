@@ -11,6 +11,7 @@ from resources.databricks.client_errors import PLATFORM, grant_for
 from resources.databricks.client_session import STATEMENTS, Json, Workspace
 
 _DENIED = re.compile(r"INSUFFICIENT_PERMISSIONS|PERMISSION_DENIED|SQLSTATE: 42501|\bdoes not have [A-Z_ ]+ on\b")
+_CUT = re.compile(r"inline byte limit exceeded|result (set )?is too large|RESULT_TOO_LARGE", re.IGNORECASE)
 _ABSENT = re.compile(r"TABLE_OR_VIEW_NOT_FOUND|SCHEMA_NOT_FOUND|NO_SUCH_CATALOG|SQLSTATE: (42P01|42704)")
 
 Parameters = Mapping[str, str | date]
@@ -64,12 +65,7 @@ class Warehouse:
         }
         answer = self._finished(self._workspace.post(STATEMENTS, body))
         if (answer.get("manifest") or {}).get("truncated"):
-            raise ResultCut(
-                "the result was cut at the size that a statement may give",
-                platform=PLATFORM,
-                operation=f"POST {STATEMENTS}",
-                remedy="narrow what this source reads with include",
-            )
+            raise _cut()
         return answer
 
     def _chunks(self, answer: Json) -> Iterator[list[Any]]:
@@ -108,8 +104,19 @@ def _parameter(name: str, value: str | date) -> dict[str, str]:
 def _failed(said: str, grantee: str) -> GovernanceError:
     """The error of a statement that ended badly, from what the warehouse says."""
     text = said if len(said) <= 500 else f"{said[:500]}…"
+    if _CUT.search(said):
+        return _cut()
     if _DENIED.search(said):
         return PermissionDenied(text, platform=PLATFORM, operation=STATEMENTS, remedy=grant_for(said, grantee))
     if _ABSENT.search(said):
         return NotFound(text, platform=PLATFORM, operation=STATEMENTS)
     return Terminal(text, platform=PLATFORM, operation=STATEMENTS, remedy="check the warehouse")
+
+
+def _cut() -> ResultCut:
+    return ResultCut(
+        "the result was cut at the size that a statement may give",
+        platform=PLATFORM,
+        operation=f"POST {STATEMENTS}",
+        remedy="narrow what this source reads with include",
+    )

@@ -37,10 +37,16 @@ class DatabricksResource(SourceResource):
     token: Secret | None = Field(default=None, description="Personal access token.")
     client_id: str | None = Field(default=None, description="Application id of a service principal.")
     client_secret: Secret | None = Field(default=None, description="Its OAuth secret.")
-    warehouse_id: str | None = Field(default=None, description="SQL warehouse that reads the tags.")
+    warehouse_id: str | None = Field(
+        default=None, description="SQL warehouse that reads tags, grants, lineage and usage."
+    )
     tags: TagMode = Field(default="auto", description="How tags are read: auto, sql, entity or off.")
     details: bool = Field(
-        default=False, description="One more call a table: view dependencies and constraints, which listings leave out."
+        default=False,
+        description="One more call a table: view dependencies, constraints, ABAC policies, which listings leave out.",
+    )
+    query_texts: int = Field(
+        default=0, ge=0, le=20, description="Commonest SQL texts kept with a table's usage, by day and principal."
     )
     ca_bundle: str | None = Field(default=None, description="PEM file of the authorities to trust at host.")
     allow_http: bool = Field(default=False, description="Allow http:// beyond this machine, for servers without TLS.")
@@ -77,6 +83,7 @@ class DatabricksResource(SourceResource):
             warehouse_id=self.warehouse_id,
             tags=self._tag_mode(),
             details=self.details,
+            query_texts=self.query_texts,
             ca_bundle=self._authorities(),
         )
 

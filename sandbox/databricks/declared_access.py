@@ -39,6 +39,12 @@ class Given(msgspec.Struct, frozen=True):
 
 
 READER_PRIVILEGES = ("BROWSE", "USE_CATALOG", "USE_SCHEMA", "SELECT", "EXECUTE", "READ_VOLUME", "MANAGE")
+SYSTEM_PRIVILEGES = {
+    "system": ("USE_CATALOG",),
+    "system.access": ("USE_SCHEMA", "SELECT"),
+    "system.query": ("USE_SCHEMA", "SELECT"),
+}
+"""What lets the governance reader read the platform's own tables, which no inventory holds."""
 GIVEN = (
     Given("catalog", "main", "everyone_who_reads", ("USE_CATALOG", "BROWSE")),
     Given("catalog", "main", LOADER.name, ("USE_SCHEMA", "CREATE_TABLE")),

@@ -97,6 +97,30 @@ _SALES = Schema(
             reads=("main.sales.orders",),
             owner=ANA,
         ),
+        # a view on a view on a view
+        Table(
+            "open_by_customer",
+            (Field("customer_id", Plain("bigint")), Field("outstanding", Plain("decimal(22,2)"))),
+            type="VIEW",
+            format=None,
+            view_text="SELECT customer_id, sum(total) AS outstanding\nFROM main.sales.orders_open GROUP BY customer_id",
+            reads=("main.sales.orders_open",),
+            owner=ANA,
+        ),
+        Table(
+            "open_ranked",
+            (
+                Field("customer_id", Plain("bigint")),
+                Field("outstanding", Plain("decimal(22,2)")),
+                Field("place", Plain("int"), nullable=False),
+            ),
+            type="VIEW",
+            format=None,
+            view_text="SELECT customer_id, outstanding, rank() OVER (ORDER BY outstanding DESC) AS place\n"
+            "FROM main.sales.open_by_customer",
+            reads=("main.sales.open_by_customer",),
+            owner=ANA,
+        ),
         Table(
             "revenue_by_day",
             _some(retail.DAILY_SALES, "sales_date", "orders", "revenue"),

@@ -2,17 +2,19 @@
 
 import math
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 from starlette.types import ASGIApp
 
 from governance.model import Dataset, Facet, Fact
-from sandbox.databricks import declared_access, estate
+from sandbox.databricks import activity, declared_access, estate
 from sandbox.databricks.access import READER_CLIENT_ID, READER_CLIENT_SECRET
 from sandbox.databricks.answers import error_body
 from sandbox.databricks.routes import application
 from sandbox.databricks.routes_sql import WAREHOUSE_ID
 from sandbox.faults import Rule
+from sandbox.serving import Company
 from sandbox.serving import Face as BaseFace
 
 
@@ -22,9 +24,13 @@ class Face(BaseFace):
     platform = "databricks"
     source = "workspace"
 
+    def __init__(self, company: Company) -> None:
+        super().__init__(company)
+        self.today = datetime.now(UTC).date()
+
     def app(self) -> ASGIApp:
         """The stand-in."""
-        return application(self.faults)
+        return application(self.faults, self.today)
 
     def throttled(self, rule: Rule) -> tuple[int, dict[str, str], bytes]:
         """429 with Retry-After in whole seconds, as Databricks does."""
@@ -72,3 +78,7 @@ class Face(BaseFace):
         catalogs = estate.catalogs(self.company.scale, self.company.seed)
         if facet == "access":
             yield from declared_access.facts(catalogs)
+        elif facet == "lineage":
+            yield from activity.lineage(self.today)
+        else:
+            yield from activity.usage(self.today)

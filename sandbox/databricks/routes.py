@@ -3,6 +3,7 @@
 import json
 import time
 import uuid
+from datetime import date
 from typing import Any
 
 from starlette.applications import Starlette
@@ -12,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from sandbox.databricks import system
 from sandbox.databricks.access import Doors, Principal, basic
 from sandbox.databricks.answers import ApiError, failed, missing_route
 from sandbox.databricks.routes_access import access_routes
@@ -27,20 +29,23 @@ WORKSPACE_ID = "4417020711301190"
 _OPEN = ("/oidc/", "/.well-known/", "/_sandbox/")
 
 
-def application(faults: FaultPlan, table_page: int = 8) -> ASGIApp:
-    """The server without data.
+def application(faults: FaultPlan, today: date, table_page: int = 8) -> ASGIApp:
+    """The server without data, but for what the platform itself keeps of the days before.
 
     Args:
         faults: the rules whose `lose` action the listings obey.
+        today: the day up to which something ran.
         table_page: how many tables a page holds at most; Databricks' own figure is 50.
     """
     store, doors = Store(), Doors()
+    system.found(store)
     routes = [
         *object_routes(store, faults, table_page),
         *tag_routes(store),
         *access_routes(store),
         *policy_routes(store),
-        *sql_routes(store),
+        *sql_routes(store, system.relations(today)),
+        *system.lineage_routes(store, today),
         *_own_routes(store, doors),
         *scim_routes(),
     ]

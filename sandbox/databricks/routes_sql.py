@@ -23,10 +23,15 @@ _CHUNK = 25
 """Rows of a result chunk; Databricks cuts by bytes."""
 
 Rows = list[tuple[str | None, ...]]
+System = dict[tuple[str, str], Relation]
 
 
-def sql_routes(store: Store) -> list[Route]:
-    """Warehouses, statements and their chunks."""
+class Refused(Exception):
+    """A statement on what is not there, or not for the caller."""
+
+
+def sql_routes(store: Store, system: System) -> list[Route]:
+    """Warehouses, statements and their chunks, over information_schema and the platform's own tables."""
     done: dict[str, Rows] = {}
 
     async def warehouse(request: Request) -> Response:
@@ -40,7 +45,10 @@ def sql_routes(store: Store) -> list[Route]:
             raise invalid(f"{body.get('warehouse_id')} is not a valid endpoint id.")
         key = str(uuid.uuid4())
         try:
-            names, rows = _run(store, request, str(body.get("statement", "")), body.get("parameters") or ())
+            names, rows = _run(store, system, request, str(body.get("statement", "")), body.get("parameters") or ())
+        except Refused as error:
+            wrong = {"error_code": "BAD_REQUEST", "message": str(error)}
+            return JSONResponse({"statement_id": key, "status": {"state": "FAILED", "error": wrong}})
         except (sqlglot.errors.SqlglotError, sqlite3.Error) as error:
             wrong = {"error_code": "BAD_REQUEST", "message": f"[PARSE_SYNTAX_ERROR] {error} SQLSTATE: 42601"}
             return JSONResponse({"statement_id": key, "status": {"state": "FAILED", "error": wrong}})
@@ -95,13 +103,13 @@ def _chunk(rows: Rows, index: int, key: str) -> dict[str, Any]:
     return out
 
 
-def _run(store: Store, request: Request, statement: str, parameters: Any) -> tuple[list[str], Rows]:
+def _run(store: Store, system: System, request: Request, statement: str, parameters: Any) -> tuple[list[str], Rows]:
     """Column names and rows of a statement."""
     tree = sqlglot.parse_one(statement, read="databricks")
     who = request.state.principal
     with sqlite3.connect(":memory:") as database:
         for number, table in enumerate(tree.find_all(exp.Table)):
-            relation = _relation(store, who, table)
+            relation = _relation(store, system, who, table)
             database.execute(f"CREATE TABLE t{number} ({', '.join(relation.columns)})")
             marks = ", ".join("?" * len(relation.columns))
             database.executemany(f"INSERT INTO t{number} VALUES ({marks})", relation.rows(store, who, table.catalog))
@@ -112,13 +120,25 @@ def _run(store: Store, request: Request, statement: str, parameters: Any) -> tup
         return names, [tuple(None if v is None else str(v) for v in row) for row in cursor.fetchall()]
 
 
-def _relation(store: Store, who: Principal, table: exp.Table) -> Relation:
+def _relation(store: Store, system: System, who: Principal, table: exp.Table) -> Relation:
     """The relation that a statement names, if the caller may read it."""
-    catalog, view = table.catalog, table.name
-    if table.db != "information_schema" or view not in INFORMATION:
-        raise sqlglot.errors.SqlglotError(f"[TABLE_OR_VIEW_NOT_FOUND] {table.sql('databricks')}.")
-    store.get("catalog", catalog)
-    held = store.grants.held(who, store.chain("catalog", catalog))
-    if not who.admin and not held & {"USE_CATALOG", "ALL_PRIVILEGES"}:
-        raise ApiError(403, "PERMISSION_DENIED", f"User does not have USE CATALOG on Catalog '{catalog}'.")
-    return INFORMATION[view]
+    catalog, schema, view = table.catalog, table.db, table.name
+    if schema == "information_schema" and view in INFORMATION:
+        store.get("catalog", catalog)
+        held = store.grants.held(who, store.chain("catalog", catalog))
+        if not who.admin and not held & {"USE_CATALOG", "ALL_PRIVILEGES"}:
+            raise ApiError(403, "PERMISSION_DENIED", f"User does not have USE CATALOG on Catalog '{catalog}'.")
+        return INFORMATION[view]
+    name = f"{catalog}.{schema}.{view}"
+    if catalog != "system" or (schema, view) not in system or name not in store.records["table"]:
+        text = f"[TABLE_OR_VIEW_NOT_FOUND] The table or view {table.sql('databricks')} cannot be found. SQLSTATE: 42P01"
+        raise Refused(text)
+    for word, kind, place in (
+        ("USE CATALOG", "catalog", catalog),
+        ("USE SCHEMA", "schema", f"{catalog}.{schema}"),
+        ("SELECT", "table", name),
+    ):
+        if not who.admin and word.replace(" ", "_") not in store.grants.held(who, store.chain(kind, place)):
+            what = f"User does not have {word} on {kind.capitalize()} '{place}'."
+            raise Refused(f"[INSUFFICIENT_PERMISSIONS] Insufficient privileges: {what} SQLSTATE: 42501")
+    return system[schema, view]

@@ -6,9 +6,9 @@ from databricks.sdk import WorkspaceClient
 from databricks.sdk.service.catalog import EntityTagAssignment, PermissionsChange, PolicyInfo, Privilege, VolumeType
 from databricks.sdk.service.iam import ComplexValue
 
-from sandbox.databricks.access import ADMIN_TOKEN
+from sandbox.databricks.access import ADMIN_TOKEN, READERS
 from sandbox.databricks.declared import Catalog, Schema, function_body, table_body
-from sandbox.databricks.declared_access import GROUPS, POLICIES, SERVICES, USERS, given
+from sandbox.databricks.declared_access import GROUPS, POLICIES, SERVICES, SYSTEM_PRIVILEGES, USERS, given
 from sandbox.databricks.estate import catalogs
 
 _BASE = "/api/2.1/unity-catalog"
@@ -28,6 +28,9 @@ def fill(url: str, scale: int, seed: int) -> None:
     for one in given(declared):
         change = PermissionsChange(add=[Privilege(word) for word in one.privileges], principal=one.principal)
         client.grants.update(_SECURABLES.get(one.kind, one.kind), one.name, changes=[change])
+    for place, words in SYSTEM_PRIVILEGES.items():
+        change = PermissionsChange(add=[Privilege(word) for word in words], principal=READERS)
+        client.grants.update("catalog" if "." not in place else "schema", place, changes=[change])
     for policy in POLICIES:
         body = {**policy.body, "on_securable_type": policy.kind, "on_securable_fullname": policy.on}
         client.policies.create_policy(PolicyInfo.from_dict(body))

@@ -1,11 +1,12 @@
 """Access, lineage and usage of the sandbox's workspace in a real inventory, held against its own account in SQL."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 import requests
 
-from governance.model import Grant, Membership, Policy
+from governance.model import Grant, LineageEdge, Membership, Policy, Usage
 from resources.inventory.database import Inventory
 from resources.inventory.facts.queries import FactQueries
 from sandbox.databricks.access import ADMIN_TOKEN
@@ -109,3 +110,96 @@ def test_a_second_reading_changes_nothing(workspace: SandboxSource, filled: Inve
     _, outcomes = sync_facet_of(workspace, filled, "access")
     counts = [(o.counts["created"], o.counts["closed"]) for o in outcomes.values()]
     assert counts and set(counts) == {(0, 0)}
+
+
+# --- lineage ---
+
+
+@pytest.fixture(scope="module")
+def lake() -> Iterator[SandboxSource]:
+    with sandbox_source("glue") as one:
+        yield one
+
+
+@pytest.fixture
+def flowing(workspace: SandboxSource, lake: SandboxSource, inventory: Inventory) -> Inventory:
+    """An inventory of the workspace's and the lake's metadata, and of the workspace's lineage."""
+    for one in (workspace, lake):
+        assert one.sync(inventory).summary.status == "complete"
+    summary, outcomes = sync_facet_of(workspace, inventory, "lineage")
+    assert (summary.status, [o.reasons for o in outcomes.values() if o.reasons]) == ("complete", [])
+    return inventory
+
+
+EDGE = ("upstream", "upstream_path", "downstream", "downstream_path", "upstream_kind", "downstream_kind", "process")
+
+
+def test_what_the_platform_tells_of_lineage_is_the_account(workspace: SandboxSource, flowing: Inventory) -> None:
+    account = [f for f in workspace.served.face.facts("lineage") if isinstance(f, LineageEdge)]
+    found = rows(flowing, "SELECT * FROM inventory.lineage WHERE origin = %s", account[0].origin)
+    assert sorted(tuple(e[f] for f in EDGE) for e in found) == sorted(
+        tuple(getattr(e, f) for f in EDGE) for e in account
+    )
+
+
+def test_a_column_is_followed_through_three_views_a_job_and_into_the_lake(flowing: Inventory) -> None:
+    found = FactQueries(flowing).lineage_of("workspace", "main.sales.open_ranked", "outstanding")
+    direct = {(e.upstream_source, e.upstream, e.upstream_path) for e in found if e.transformation == "direct"}
+    assert direct == {
+        ("workspace", "main.sales.open_by_customer", "outstanding"),
+        ("workspace", "main.sales.orders_open", "total"),
+        ("workspace", "main.sales.orders", "total"),
+        ("workspace", "lakehouse.raw.orders", "total"),
+        ("lake", "sales.orders", "total"),
+    }
+    [across] = [e for e in found if e.upstream_source == "lake"]
+    assert (across.downstream_source, across.downstream) == ("workspace", "lakehouse.raw.orders")
+    assert (across.process, across.origin) == ("s3://acme-lake/sales/orders", "same location")
+    [job] = [e for e in found if (e.downstream, e.downstream_path) == ("main.sales.orders", "total")]
+    assert (job.upstream, job.process, job.process_kind) == ("lakehouse.raw.orders", "job 411", "job")
+
+
+def test_what_is_written_to_a_folder_reaches_the_table_of_the_lake_that_lies_there(flowing: Inventory) -> None:
+    found = FactQueries(flowing).lineage_of("workspace", "main.sales.payments", direction="downstream")
+    ends = {(e.upstream, e.downstream_source, e.downstream, e.process) for e in found}
+    assert ends == {
+        ("main.sales.payments", "workspace", "s3://acme-finance/payments", "notebook 88012"),
+        ("main.sales.payments", "workspace", "dbfs:/tmp/payments", "notebook 88012"),
+        ("s3://acme-finance/payments", "lake", "finance_db.payments", "s3://acme-finance/payments"),
+    }
+
+
+def test_a_second_reading_of_lineage_changes_nothing(workspace: SandboxSource, flowing: Inventory) -> None:
+    _, outcomes = sync_facet_of(workspace, flowing, "lineage")
+    assert {"table lineage", "column lineage", "views of main.sales"} <= set(outcomes)
+    assert {(o.counts["created"], o.counts["closed"]) for o in outcomes.values()} == {(0, 0)}
+
+
+# --- usage ---
+
+
+def test_forty_days_of_use_are_the_account(workspace: SandboxSource, inventory: Inventory) -> None:
+    account = [f for f in workspace.served.face.facts("usage") if isinstance(f, Usage)]
+    days = sorted({f.day for f in account})
+    summary, outcomes = sync_facet_of(workspace, inventory, "usage", [*days, days[-1] + timedelta(days=1)])
+    assert (summary.status, [o.reasons for o in outcomes.values() if o.reasons]) == ("complete", [])
+    fields = (
+        "day",
+        "qualified_name",
+        "principal",
+        "principal_kind",
+        "reads",
+        "writes",
+        "last_read_at",
+        "last_written_at",
+    )
+    found = rows(inventory, "SELECT * FROM inventory.usage")
+    assert sorted(repr([u[f] for f in fields]) for u in found) == sorted(
+        repr([getattr(u, f) for f in fields]) for u in account
+    )
+    [dai] = [
+        u
+        for u in FactQueries(inventory).usage_of("workspace", "main.crm.customers", days[0], days[-1])
+        if u.principal == "dai@acme.example"
+    ]
+    assert (dai.reads, dai.writes, dai.days) == (32, 0, 8)
