@@ -16,7 +16,9 @@ from tests.fixtures.estate import SandboxSource
 
 pytestmark = [pytest.mark.xdist_group("celery"), pytest.mark.timeout(600)]
 
-LOST_AFTER = 5
+LOST_AFTER = 15
+"""Seconds. A worker that a busy machine holds up for longer counts as lost, and its step is executed twice."""
+
 NAMES = {f"lake_{n}" for n in range(1, SOURCES + 1)}
 SETTINGS = {"sync__threads": "1", "dagster__lost_worker_seconds": str(LOST_AFTER)}
 
@@ -54,8 +56,8 @@ def test_a_worker_s_death_loses_nothing(
     assert {step.worker for step in steps} == {first.name, second.name}
     assert [step.worker for step in cut] == [first.name]
     done = [step for step in steps if step not in cut]
-    assert {step.source for step in done} == NAMES and len(done) == SOURCES
-    assert next(step for step in done if step.source == cut[0].source).worker == second.name
+    assert {step.source for step in done} == NAMES
+    assert {step.worker for step in done if step.source == cut[0].source} == {second.name}
     assert_all_synced(inventory, undisturbed)
 
 
@@ -76,6 +78,7 @@ def test_a_step_s_process_that_is_killed_fails_the_run_and_the_rest_is_taken_up(
         process.wait(timeout=200)
         failed = one.last_run()
         assert failed.status is dg.DagsterRunStatus.FAILURE
+        assert failed.tags["dagster/will_retry"] == "true"  # the daemon would, by run_retries
         assert one.run().status is dg.DagsterRunStatus.SUCCESS
         assert one.last_run().run_id != failed.run_id
     assert_all_synced(inventory, undisturbed)
@@ -87,7 +90,7 @@ def test_a_long_step_stays_with_its_worker(
 ) -> None:
     """Three times as long as the time after which a worker counts as lost, with an idle worker beside it."""
     inventory, dagster = databases
-    slow.faults({"action": "slow", "seconds": 1.2})
+    slow.faults({"action": "slow", "seconds": 3})
     try:
         with cluster(tmp_path, inventory, dagster, lakes(slow.served, 1), **SETTINGS) as one, one.working(2):
             run = one.run()
