@@ -6,14 +6,16 @@ The platform's client says what an SDK exception means (`classify`); what to do 
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 import structlog
 
 from governance.errors import DeadlineExceeded, GovernanceError, Throttled, Transient, Unavailable
-from governance.pace import Pace
+from governance.pace import Paces
+from governance.pace.book import Bucket
 from resources.circuit import Circuit, CircuitOpen
 from resources.policy import CallPolicy
 
@@ -35,6 +37,7 @@ class Meter:
     seconds: float = 0.0
     waited: float = 0.0
     paced: float = 0.0
+    paces: Paces = field(default_factory=Paces, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def add(self, **amounts: float) -> None:
@@ -109,7 +112,8 @@ class Caller:
         self.meter = meter or Meter()
         self._sleep = sleep
         self._answered = False
-        self.pace = Pace()
+        self.paces = self.meter.paces
+        self.paces.limits = self.policy.pace
         self.circuit = Circuit(platform, self.policy)
 
     def __call__(self, operation: str, call: Callable[[], T]) -> T:
@@ -119,45 +123,70 @@ class Caller:
             GovernanceError: Terminal at once; Transient when attempts or time are used up, or the circuit is open.
         """
         started, attempt = time.monotonic(), 0
-        self._keep_pace()
+        bucket = self.paces.bucket(self.platform, operation)
+        self._keep_pace(bucket)
         while True:
             attempt += 1
             tries = self.circuit.admit(operation, time.monotonic())
-            begun = time.monotonic()
             this = _Attempt(self.classify, operation)
             try:
-                with this:
+                with self._among_others(bucket, operation, this), this:
                     result = call()
             finally:
                 if tries and not this.is_known:
                     self.circuit.released()
             error, now = this.error, time.monotonic()
-            self.meter.add(calls=1, seconds=now - begun, throttled=int(isinstance(error, Throttled)))
             if error is None:
                 self._answered = True
-                self.pace.answered(now)
+                bucket.rate.answered()
                 self.circuit.ended(None, now, given_up=True)
                 return result
-            wait = self._wait_before_next(error, operation, self.policy.attempts if tries else attempt, started)
+            attempts = self.policy.attempts if tries else attempt
+            wait = self._wait_before_next(error, operation, bucket, attempts, started)
             self.circuit.ended(error, now, given_up=False)
             self.meter.add(retries=1, waited=wait)
             self._sleep(wait)
 
-    def _keep_pace(self) -> None:
-        wait = self.pace.slot(time.monotonic())
+    def _keep_pace(self, bucket: Bucket) -> None:
+        wait = bucket.rate.slot(time.monotonic())
         if wait > 0:
             self.meter.add(paced=wait)
             self._sleep(wait)
 
-    def _wait_before_next(self, error: GovernanceError, operation: str, attempt: int, started: float) -> float:
+    @contextmanager
+    def _among_others(self, bucket: Bucket, operation: str, this: _Attempt) -> Iterator[None]:
+        """Holds a place among the calls that are made at once, and counts what came of this one."""
+        at_once, fills = bucket.at_once, False
+        if at_once is not None:
+            asked = time.monotonic()
+            fills = at_once.begin()
+            self.meter.add(paced=time.monotonic() - asked)
+        begun = time.monotonic()
+        try:
+            yield
+        finally:
+            took = time.monotonic() - begun
+            if at_once is not None:
+                at_once.end()
+            throttled, answered = isinstance(this.error, Throttled), this.is_known and this.error is None
+            self.meter.add(calls=1, seconds=took, throttled=int(throttled))
+            self.paces.count(bucket, seconds=took if answered else None, throttled=throttled)
+            if at_once is not None and fills and answered:
+                at_once.answered(operation, took)
+
+    def _wait_before_next(
+        self, error: GovernanceError, operation: str, bucket: Bucket, attempt: int, started: float
+    ) -> float:
         """Seconds to wait, or raises where there is no next attempt."""
         now = time.monotonic()
         if not isinstance(error, Transient) or attempt >= self.policy.attempts:
             raise self._given_up(error, error)
         wait = self._backoff(error, attempt)
         if isinstance(error, Throttled):
-            self.pace.throttled(now, wait if error.retry_after is not None else 0.0)
-        wait = max(wait, self.pace.slot(now))
+            bucket.rate.throttled(now, wait if error.retry_after is not None else 0.0)
+            if bucket.at_once is not None:
+                bucket.at_once.refused()
+        wait = max(wait, bucket.rate.slot(now))
         elapsed = now - started
         unmet = isinstance(error, Unavailable) and error.retry_after is None and not self._answered
         if unmet and elapsed + wait > self.policy.first_contact:

@@ -5,7 +5,6 @@ for each status, so the SDK never sees a failure.
 """
 
 import json
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -14,6 +13,7 @@ import requests
 from requests.auth import AuthBase
 
 from governance.errors import ConfigurationError, DeadlineExceeded, GovernanceError, TlsError, Unavailable
+from governance.pace import BatchSize
 from resources.calls import CallPolicy
 from resources.http_bounded import BoundedAdapter, TooLong
 from resources.http_errors import SHOWN, Damaged, Oversized, Redaction, refusal, said_by
@@ -152,11 +152,10 @@ def _about_a_file(error: BaseException) -> bool:
 
 
 class Batches:
-    """Sizes of bulk calls that are learned: halved when the platform finds one too large, and kept for the next."""
+    """Bulk calls of one kind, of a size that is learned."""
 
-    def __init__(self, size: int) -> None:
-        self.size = size
-        self._lock = threading.Lock()
+    def __init__(self, batch: BatchSize) -> None:
+        self.batch = batch
 
     def fetch(self, items: Sequence[str], call: Callable[[Sequence[str]], T]) -> Iterator[T]:
         """The results of `call` over all items, in order.
@@ -170,14 +169,14 @@ class Batches:
         """
         at = 0
         while at < len(items):
-            some = items[at : at + self.size]
+            some = items[at : at + self.batch.size]
             try:
                 out = call(some)
             except Oversized:
                 if len(some) == 1:
                     raise
-                with self._lock:
-                    self.size = min(self.size, max(len(some) // 2, 1))
+                self.batch.too_many(len(some))
                 continue
+            self.batch.went_well(len(some))
             at += len(some)
             yield out

@@ -1,6 +1,8 @@
 """The bounds of every call to a platform."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from governance.pace import PaceLimits
 
 
 @dataclass(frozen=True)
@@ -9,7 +11,7 @@ class CallPolicy:
 
     Until a server has answered once, one that is out of reach is tried for `first_contact` only. After
     `circuit_failures` operations in a row that were given up, a source is left alone for `circuit_rest`. One answer is
-    at most `longest_answer` bytes long, unpacked.
+    at most `longest_answer` bytes long, unpacked. `pace` bounds how fast and how many at once calls are made.
     """
 
     attempts: int = 6
@@ -22,3 +24,4 @@ class CallPolicy:
     circuit_failures: int = 10
     circuit_rest: float = 30.0
     longest_answer: int = 64 * 2**20
+    pace: PaceLimits = field(default_factory=PaceLimits)

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import ClassVar, Self
 
@@ -11,6 +11,7 @@ from pydantic import Field
 
 from governance.filters import NameFilter
 from governance.listing import Page, Presence, Probe, Scope, ScopeListing
+from governance.pace import PaceLimits
 from resources.calls import CallPolicy, Meter
 
 
@@ -114,11 +115,20 @@ class SourceResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     dagster_kinds: ClassVar[frozenset[str]] = frozenset()
     """Extra kinds for the asset's badge in the UI."""
 
+    pace: ClassVar[PaceLimits] = PaceLimits()
+    """What the platform documents of how hard it may be asked."""
+
     source: str = Field(description="Name of the source in estate.yaml.")
     attempts: int = Field(default=6, ge=1, le=20, description="Tries of one call before it fails.")
     deadline_seconds: float = Field(default=300.0, gt=0, description="Total time of one call with its retries.")
     read_timeout_seconds: float = Field(default=60.0, gt=0, description="Longest wait for an answer.")
     connect_timeout_seconds: float = Field(default=10.0, gt=0, description="Longest wait for a connection.")
+    calls_per_second: float | None = Field(
+        default=None, gt=0, description="Calls a second at most; absent: what the platform documents, if it does."
+    )
+    calls_at_once: int | None = Field(
+        default=None, ge=1, le=64, description="Calls at once at most, where their number is learned; absent: 8."
+    )
 
     @property
     def policy(self) -> CallPolicy:
@@ -128,7 +138,17 @@ class SourceResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             deadline=self.deadline_seconds,
             read_timeout=self.read_timeout_seconds,
             connect_timeout=self.connect_timeout_seconds,
+            pace=self._pace_limits(),
         )
+
+    def _pace_limits(self) -> PaceLimits:
+        """The platform's limits, or this source's own in their place."""
+        limits = self.pace
+        if self.calls_per_second is not None:
+            limits = replace(limits, per_second=self.calls_per_second)
+        if self.calls_at_once is not None and limits.at_once is not None:
+            limits = replace(limits, at_once=self.calls_at_once)
+        return limits
 
     @abstractmethod
     def reader(self) -> Reader:

@@ -7,6 +7,6 @@ INTEGRATION = Integration(
     title="Apache Atlas",
     kinds=frozenset({"atlas"}),
     scope_word="entity type",
-    threads=4,
+    threads=8,
     change_token="count and newest modification time of the type's entities",
 )

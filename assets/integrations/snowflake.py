@@ -7,6 +7,6 @@ INTEGRATION = Integration(
     title="Snowflake",
     kinds=frozenset({"snowflake"}),
     scope_word="schema",
-    threads=4,
+    threads=8,
     change_token="count and newest LAST_DDL of the schema's tables, one query a database",
 )

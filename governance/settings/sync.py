@@ -8,7 +8,12 @@ class SyncSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    threads: int = Field(default=4, ge=1, le=64, description="Scopes of one source that are read at the same time.")
+    threads: int = Field(
+        default=8,
+        ge=1,
+        le=64,
+        description="Scopes of one source that are read at the same time, where its platform takes as many.",
+    )
     loss_guard_ratio: float = Field(
         default=0.2,
         ge=0,

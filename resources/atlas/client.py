@@ -28,7 +28,10 @@ Json = Mapping[str, Any]
 MOST_HITS = 10_000
 """How many hits one search of Atlas can reach (`atlas.search.maxlimit`)."""
 
+BULK = "atlas:entity/bulk"
 _TOGETHER = 100
+"""Guids in one bulk call: some 300 make the address too long for the server."""
+
 _CREATED, _MODIFIED = "__timestamp", "__modificationTimestamp"
 _VERSION = API(BASE_URI + "admin/version", HTTPMethod.GET, HTTPStatus.OK)
 _NONE: Json = {}
@@ -52,7 +55,7 @@ class Atlas:
         self.session = session
         self.caller = Caller("atlas", self._classify, policy)
         self.page_size = min(page_size, MOST_HITS)
-        self.batches = Batches(_TOGETHER)
+        self.batches = Batches(self.caller.paces.batch(BULK, _TOGETHER))
 
     def _classify(self, error: Exception, operation: str) -> GovernanceError | None:
         if not isinstance(error, AtlasServiceException):
@@ -172,7 +175,7 @@ class Atlas:
             "ignoreRelationships": str(names_only).lower(),
         }
         try:
-            return [self.caller("atlas:entity/bulk", lambda: self._get_bulk(params))]
+            return [self.caller(BULK, lambda: self._get_bulk(params))]
         except NotFound:
             # one unknown guid fails the whole call
             if len(guids) == 1:
@@ -181,13 +184,15 @@ class Atlas:
             return [*self._bulk(guids[:half], names_only), *self._bulk(guids[half:], names_only)]
 
     def _get_bulk(self, params: dict[str, Any]) -> Json:
+        """One bulk call. What a smaller one may avoid is Oversized, and not tried again as it is."""
         try:
             answer: Json = self.sdk.call_api(EntityClient.GET_ENTITIES_BY_GUIDS, dict, params) or _NONE
             return answer
-        except DeadlineExceeded as slow:
+        except (DeadlineExceeded, Damaged, AtlasServiceException) as raised:
             if len(params["guid"]) == 1:
                 raise
-            raise Oversized(slow.message, platform="atlas", operation=slow.operation) from slow
+            told = self._classify(raised, BULK) if isinstance(raised, AtlasServiceException) else raised
+            raise Oversized(str(told), platform="atlas", operation=BULK) from raised
 
     def close(self) -> None:
         """Gives back the sockets."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from governance.errors import ConfigurationError
+from governance.pace import PaceLimits
 from resources.secret import Secret
 from resources.source import SourceResource
 
@@ -17,6 +18,8 @@ class AtlasResource(SourceResource):
 
     platform: ClassVar[str] = "atlas"
     dagster_kinds: ClassVar[frozenset[str]] = frozenset({"atlas"})
+    # Atlas documents no limit and sends none: the bound is ours
+    pace: ClassVar[PaceLimits] = PaceLimits(at_once=8)
 
     url: str = Field(description="Address of the server without /api/atlas, such as https://atlas.example.com:21443.")
     username: str | None = Field(default=None, description="A user who may read types and entities.")

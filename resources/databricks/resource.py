@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import Field
 
 from governance.errors import ConfigurationError
+from governance.pace import PaceLimits
 from resources.secret import Secret
 from resources.source import SourceResource
 
@@ -32,6 +33,10 @@ class DatabricksResource(SourceResource):
 
     platform: ClassVar[str] = "databricks"
     dagster_kinds: ClassVar[frozenset[str]] = frozenset({"databricks"})
+    # limited by rate, by how much is not documented; statements run on a warehouse of the customer's own
+    pace: ClassVar[PaceLimits] = PaceLimits(
+        buckets=(("POST /api/2.0/sql/", "sql"), ("GET /api/2.0/sql/statements", "sql"))
+    )
 
     host: str = Field(description="Address of the workspace, such as https://dbc-a1b2c3d4-e5f6.cloud.databricks.com.")
     token: Secret | None = Field(default=None, description="Personal access token.")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from governance.errors import ConfigurationError
+from governance.pace import PaceLimits
 from resources.secret import Secret
 from resources.source import SourceResource
 
@@ -22,6 +23,8 @@ class GlueResource(SourceResource):
 
     platform: ClassVar[str] = "glue"
     dagster_kinds: ClassVar[frozenset[str]] = frozenset({"aws", "glue"})
+    # a token bucket for each service, account and Region, whose size AWS does not tell
+    pace: ClassVar[PaceLimits] = PaceLimits(buckets=(("lakeformation:", "lakeformation"), ("sts:", "sts")))
 
     region: str = Field(description="AWS Region of the catalog, such as eu-west-1.")
     catalog_id: str | None = Field(default=None, description="Another account's catalog; absent: the caller's own.")

@@ -12,9 +12,6 @@ from resources.purview.client_session import Session
 BATCH = 100
 """Guids in one call: the address gets too long for the service above 193."""
 
-_TRUST = 10
-"""Calls that must go well before a size that was halved is doubled again."""
-
 _BROKEN = 5
 """Entities of one read that may fail by themselves before the read fails."""
 
@@ -48,16 +45,22 @@ class Entities:
 
     Args:
         session: signs and sends.
-        size: guids in one call, at first.
+        most: guids in one call.
         parts: whether what an entity owns, such as columns, comes along.
         relationships: whether an entity's relationships do.
     """
 
-    def __init__(self, session: Session, size: int = BATCH, *, parts: bool = True, relationships: bool = True) -> None:
+    def __init__(self, session: Session, most: int = BATCH, *, parts: bool = True, relationships: bool = True) -> None:
         self._session = session
         self._extent = {"minExtInfo": str(not parts).lower(), "ignoreRelationships": str(not relationships).lower()}
-        self.size = self._most = size
-        self._well = 0
+        # calls for less of each entity may be larger
+        extent = "" if parts and relationships else f" {'with' if parts else 'without'} parts"
+        self._batch = session.paces.batch(OPERATION + extent, most)
+
+    @property
+    def size(self) -> int:
+        """Guids in the next call."""
+        return self._batch.size
 
     def read(self, guids: Iterable[str], *, few: bool = False) -> Batch:
         """Entities with all that belongs to them.
@@ -126,7 +129,7 @@ class Entities:
         except (Oversized, ProtocolError):
             if len(guids) == 1:
                 raise
-            self.size, self._well = len(guids) // 2, 0
+            self._batch.too_many(len(guids))
             return guids
         except NotFound as error:
             return self._without_gone(guids, error, out)
@@ -145,9 +148,7 @@ class Entities:
         out.entities |= {str(e["guid"]): e for e in answer["entities"] if isinstance(e, dict) and "guid" in e}
         out.referred |= answer.get("referredEntities") or {}
         out.gone |= set(guids) - set(out.entities)
-        self._well += 1
-        if self._well >= _TRUST and self.size < self._most:
-            self.size, self._well = min(self._most, self.size * 2), 0
+        self._batch.went_well(len(guids))
         return []
 
     def _ask(self, guids: Sequence[str]) -> dict[str, Any]:

@@ -70,6 +70,7 @@ class Session:
         self._classify = Classifier(self.redacted)
         self.meter = meter
         self._call = Caller(PLATFORM, self._classify, policy, meter)
+        self.paces = meter.paces
         self._client = DataMapClient(
             connection.endpoint,
             # with a policy of our own the SDK never asks this for a token, but it must not be None

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from governance.errors import ConfigurationError
+from governance.pace import PaceLimits
 from resources.secret import Secret
 from resources.source import SourceResource
 
@@ -23,6 +24,8 @@ class PurviewResource(SourceResource):
 
     platform: ClassVar[str] = "purview"
     dagster_kinds: ClassVar[frozenset[str]] = frozenset({"azure", "purview"})
+    # one capacity unit of the Data Map, which every account has; more than that makes it grow, and its price
+    pace: ClassVar[PaceLimits] = PaceLimits(per_second=25.0, buckets=(("purview:token", "login"),))
 
     account: str | None = Field(default=None, description="Name of the account: ACCOUNT.purview.azure.com.")
     endpoint: str | None = Field(default=None, description="https address to use instead of the account's own.")

@@ -9,6 +9,7 @@ from pydantic import Field
 from governance.errors import ConfigurationError, PermissionDenied
 from governance.filters import NameFilter
 from governance.listing import Page, Presence, Probe, Reason, Scope, ScopeListing
+from governance.pace import PaceLimits
 from resources.secret import Secret
 from resources.snowflake import translate
 from resources.source import Reader, SourceResource
@@ -24,6 +25,8 @@ class SnowflakeResource(SourceResource):
 
     platform: ClassVar[str] = translate.PLATFORM
     dagster_kinds: ClassVar[frozenset[str]] = frozenset({"snowflake"})
+    # a warehouse runs 8 statements at once (MAX_CONCURRENCY_LEVEL) and queues the others
+    pace: ClassVar[PaceLimits] = PaceLimits(at_once=8, buckets=(("snowflake:login", "login"),))
 
     account: str = Field(description="Account identifier, such as `myorg-account1`.")
     user: str = Field(default="", description="The user; an OAuth token may do without.")

@@ -204,7 +204,7 @@ def test_batches_that_are_too_large_are_halved(served: Served, status: int) -> N
     served.face.faults.replace([rule])
     with opened(served) as reader:
         assert of_type(reader, "hive_table") == expected
-        assert 1 <= reader.atlas.batches.size <= 4
+        assert 1 <= reader.atlas.batches.batch.size <= 4
         assert reader.meter.snapshot()["retries"] == 0
 
 

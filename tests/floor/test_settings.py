@@ -15,7 +15,7 @@ SECTIONS = {name: field.annotation for name, field in Settings.model_fields.item
 def test_the_defaults() -> None:
     settings = Settings()
     assert settings.sync.model_dump() == {
-        "threads": 4,
+        "threads": 8,
         "loss_guard_ratio": 0.2,
         "loss_guard_minimum": 3,
         "sensor_interval_seconds": 60,

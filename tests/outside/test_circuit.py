@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from governance.errors import GovernanceError, NotFound, Throttled, Transient, Unavailable
-from governance.pace import Pace
+from governance.pace import Rate
 from resources.calls import Caller, CallPolicy, CircuitOpen
 
 
@@ -120,7 +120,7 @@ def test_three_that_took_a_whole_deadline_are_enough(caller: Callable[..., Calle
 @given(limit=st.floats(2, 200), latency=st.floats(0.001, 0.05), threads=st.integers(1, 8))
 def test_a_pace_comes_to_what_the_source_takes_and_stays_there(limit: float, latency: float, threads: int) -> None:
     """A token bucket on the other side, and as many callers as there are; nobody says how large the bucket is."""
-    pace, now, tokens, filled = Pace(), 0.0, 1.0, 0.0
+    pace, now, tokens, filled = Rate(), 0.0, 1.0, 0.0
     free = [0.0] * threads
     refused: list[float] = []
     answered: list[float] = []
@@ -131,7 +131,7 @@ def test_a_pace_comes_to_what_the_source_takes_and_stays_there(limit: float, lat
         tokens, filled = min(limit / 4 + 1, tokens + (now - filled) * limit), now
         if tokens >= 1:
             tokens -= 1
-            pace.answered(now)
+            pace.answered()
             answered.append(now)
         else:
             pace.throttled(now)

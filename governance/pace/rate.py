@@ -1,7 +1,7 @@
 """How many calls a second a source takes, learned from its throttling: down by half at once, up again little by little.
 
 Additive increase and multiplicative decrease, as a network's senders share a line. Until the source first throttles
-there is no bound.
+there is no bound but the documented one, in which a second's worth of calls may be made at once.
 """
 
 import threading
@@ -14,19 +14,23 @@ _SETTLE = 0.25
 _WINDOW = 2.0
 """Seconds over which the actual rate is measured."""
 _SHORTEST = 0.05
+_BURST = 1.0
+"""Seconds of the documented rate that a source which has refused nothing yet is asked for at once."""
 
 
-class Pace:
+class Rate:
     """The rate of one source. Safe to use from several threads; times are of one steady clock, in seconds.
 
     Args:
         lowest: calls a second that are always allowed.
+        most: calls a second that the platform documents; None where it does not.
+        learned: by an earlier run.
     """
 
-    def __init__(self, lowest: float = 0.2) -> None:
-        self.lowest = lowest
-        self.rate: float | None = None
-        self._cut_rate = 0.0
+    def __init__(self, lowest: float = 0.2, most: float | None = None, learned: float | None = None) -> None:
+        self.lowest, self.most = lowest, most
+        self.rate = None if learned is None else self._bounded(learned)
+        self._cut_rate = self.rate or 0.0
         self._cut_at = float("-inf")
         self._next = float("-inf")
         self._since: float | None = None
@@ -36,17 +40,19 @@ class Pace:
     def slot(self, now: float) -> float:
         """Takes the next free place for a call; seconds until it."""
         with self._lock:
-            at = max(now, self._next)
-            if self.rate is not None:
-                self._next = at + 1.0 / self.rate
+            rate = self.rate or self.most
+            burst = _BURST if self.rate is None and rate is not None else 0.0
+            at = max(now, self._next - burst)
+            if rate is not None:
+                self._next = max(at, self._next) + 1.0 / rate
             self._counted(at)
             return at - now
 
-    def answered(self, now: float) -> None:
+    def answered(self) -> None:
         """A call went well."""
         with self._lock:
             if self.rate is not None:
-                self.rate += self._cut_rate * _GAIN / self.rate
+                self.rate = self._bounded(self.rate + self._cut_rate * _GAIN / self.rate)
 
     def throttled(self, now: float, hold: float = 0.0) -> None:
         """A call was refused for there being too many.
@@ -58,9 +64,13 @@ class Pace:
         with self._lock:
             if now - self._cut_at >= _SETTLE:
                 measured = self._measured(now)
-                self.rate = max(self.lowest, _CUT * min(measured, self.rate or measured))
+                self.rate = self._bounded(_CUT * min(measured, self.rate or measured))
                 self._cut_rate, self._cut_at = self.rate, now
             self._next = max(self._next, now + hold)
+
+    def _bounded(self, rate: float) -> float:
+        rate = max(self.lowest, rate)
+        return rate if self.most is None else min(rate, self.most)
 
     def _counted(self, at: float) -> None:
         if self._since is None or at - self._since > _WINDOW:
