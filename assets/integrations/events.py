@@ -186,7 +186,7 @@ class SyncEvents:
         assert self.end is not None
         return source_metadata(
             self.end.summary,
-            self.meter.snapshot(),
+            self.meter,
             inventory,
             self.this.source.name,
             self.this.settings.sync.preview_rows,

@@ -15,6 +15,7 @@ from governance.errors import GovernanceError, Transient
 from governance.listing import Status
 from governance.loss_guard import LossGuard
 from governance.model import Facet
+from resources.calls import Meter
 from resources.facets import FactReader, JoinedReader, facets_of, open_facet
 from resources.inventory.database import Inventory
 from resources.inventory.facts.outcomes import FacetSummary, PartOutcome
@@ -38,7 +39,7 @@ class FacetEvents:
         self.this, self.facet, self.key, self.context = this, facet, key, context
         self.days, self.accept_loss = days, accept_loss
         self.outcomes: list[PartOutcome] = []
-        self.calls: dict[str, float] = {}
+        self.meter = Meter()
 
     def of_asset(self) -> Iterator[object]:
         """The events of the asset's step."""
@@ -51,7 +52,7 @@ class FacetEvents:
             yield dg.MaterializeResult(
                 asset_key=self.key,
                 metadata=facet_metadata(
-                    summary, self.outcomes, self.calls, inventory, self.this.settings.sync.preview_rows
+                    summary, self.outcomes, self.meter, inventory, self.this.settings.sync.preview_rows
                 ),
             )
 
@@ -59,12 +60,12 @@ class FacetEvents:
         progress: Progress = self.context.resources.progress or Silent()
         try:
             with self._reader(inventory) as reader:
+                self.meter = reader.meter
                 for outcome in sync_facet(self._request(), reader, inventory, progress):
                     if isinstance(outcome, FacetSummary):
                         summary = outcome
                     else:
                         self._note(outcome)
-                self.calls = reader.meter.snapshot()
         except Transient as error:
             self._retry(str(error))
             raise dg.Failure(str(error), allow_retries=False) from error

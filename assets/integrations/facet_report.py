@@ -1,10 +1,11 @@
 """A facet's outcome as people look at it in the Dagster UI: numbers it plots, tables, reasons, column lineage."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import dagster as dg
 
-from assets.integrations.report import Metadata, chart, table
+from assets.integrations.report import Metadata, chart, pace_table, table
+from resources.calls import Meter
 from resources.inventory.database import Inventory
 from resources.inventory.facts.outcomes import FacetSummary, PartOutcome
 from resources.inventory.facts.queries import FactQueries
@@ -14,11 +15,11 @@ MOST_COLUMNS = 200
 
 
 def facet_metadata(
-    summary: FacetSummary, outcomes: Sequence[PartOutcome], calls: Mapping[str, float], inventory: Inventory, rows: int
+    summary: FacetSummary, outcomes: Sequence[PartOutcome], meter: Meter, inventory: Inventory, rows: int
 ) -> Metadata:
     """What a facet's materialization shows."""
     seconds = (summary.ended_at - summary.started_at).total_seconds() if summary.ended_at else 0.0
-    queries = FactQueries(inventory)
+    queries, calls = FactQueries(inventory), meter.snapshot()
     return {
         "status": dg.MetadataValue.text(summary.status),
         "found": dg.MetadataValue.md(chart(summary.kinds)),
@@ -28,8 +29,9 @@ def facet_metadata(
         "parts_read": dg.MetadataValue.int(summary.parts),
         "seconds": dg.MetadataValue.float(round(seconds, 3)),
         **{name: dg.MetadataValue.int(count) for name, count in sorted(summary.counts.items())},
-        "calls": dg.MetadataValue.int(int(calls.get("calls", 0))),
-        "throttles": dg.MetadataValue.int(int(calls.get("throttled", 0))),
+        "calls": dg.MetadataValue.int(int(calls["calls"])),
+        "throttles": dg.MetadataValue.int(int(calls["throttled"])),
+        "pace": pace_table(meter.paces.learned()),
         **(_column_lineage(queries, summary.source) if summary.facet == "lineage" else {}),
     }
 

@@ -14,6 +14,7 @@ from datetime import date
 
 import structlog
 
+from assets.integrations.pace import kept_pace
 from assets.integrations.pages import FactPages
 from assets.integrations.sync import BUSY_POLL_SECONDS, Progress
 from governance.errors import GovernanceError
@@ -70,6 +71,7 @@ def sync_facet(
     """
     with ExitStack() as stack:
         sync = _opened(stack, request, inventory)
+        stack.enter_context(kept_pace(reader.meter, inventory, request.source.name, request.run_id, request.threads))
         parts, gone = _parts(request, reader, sync)
         finished = sync.finished(request.resume_from) if request.resume_from else set()
         wanted = [p for p in parts if p.name not in finished]

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from governance.listing import Status
+from governance.pace import Learned
+from resources.calls import Meter
 from resources.inventory.database import Inventory
 from resources.inventory.outcomes import ScopeOutcome, SyncSummary
 
@@ -33,11 +35,10 @@ def scope_metadata(outcome: ScopeOutcome, inventory: Inventory, source: str, row
     }
 
 
-def source_metadata(
-    summary: SyncSummary, calls: Mapping[str, float], inventory: Inventory, source: str, rows: int
-) -> Metadata:
+def source_metadata(summary: SyncSummary, meter: Meter, inventory: Inventory, source: str, rows: int) -> Metadata:
     """What the source's own materialization shows: sums over its scopes, calls, kinds, recent changes."""
     seconds = (summary.ended_at - summary.started_at).total_seconds() if summary.ended_at else 0.0
+    calls = meter.snapshot()
     return {
         "status": dg.MetadataValue.text(summary.status),
         "kinds": dg.MetadataValue.md(chart(inventory.queries().counts_by_kind(source))),
@@ -53,7 +54,33 @@ def source_metadata(
         "throttles": dg.MetadataValue.int(int(calls["throttled"])),
         "retries": dg.MetadataValue.int(int(calls["retries"])),
         "seconds_in_calls": dg.MetadataValue.float(float(calls["seconds"])),
+        "pace": pace_table(meter.paces.learned()),
     }
+
+
+def pace_table(learned: Sequence[Learned]) -> dg.MetadataValue:
+    """What the run knows of how hard the source may be asked; the next one begins with it."""
+    header = ("bucket", "kind", "value", "bound", "calls", "throttled", "ms a call")
+    return table(
+        header,
+        [
+            (
+                one.bucket,
+                one.kind,
+                rounded(one.value, "not bounded"),
+                rounded(one.bound, "none"),
+                one.calls,
+                one.throttled,
+                rounded(one.latency_ms, ""),
+            )
+            for one in learned
+        ],
+    )
+
+
+def rounded(value: float | None, without: str) -> str:
+    """A figure of a pace in words that people compare; `without` where there is none."""
+    return without if value is None else f"{value:.3g}"
 
 
 def _figures(counts: Mapping[str, int]) -> Metadata:

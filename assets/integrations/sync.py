@@ -17,6 +17,7 @@ from typing import Protocol
 import structlog
 
 from assets.integrations.collector import resting_collector
+from assets.integrations.pace import kept_pace
 from assets.integrations.pages import Pages
 from assets.integrations.tokens import basis_of, read_tokens
 from governance.errors import GovernanceError
@@ -125,6 +126,7 @@ def sync_source(
             request,
             lambda: inventory_sync(inventory, identity, request.run_id, request.actor, mode, request.guard),
         )
+        stack.enter_context(kept_pace(reader.meter, inventory, request.source.name, request.run_id, request.threads))
         listing = reader.scopes(request.source.names)
         sync.record_scopes(listing)
         gone = yield from _settle_missing(request, reader, sync, listing)

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -31,6 +32,7 @@ class Standing:
     last_complete_sync_at: datetime | None
     last_status: str
     last_sync_at: datetime | None
+    pace: list[dict[str, Any]]
 
 
 def run_status(as_json: bool) -> int:
@@ -74,10 +76,12 @@ def _running(here: Installation) -> dict[str, bool]:
 
 def _standings(here: Installation) -> tuple[list[Standing] | None, str]:
     """The sources that the inventory knows, then those of the estate that it does not; or why they are unknown."""
+    from resources.inventory import pace
+
     found = []
     try:
         with here.inventory_resource().open() as inventory:
-            queries = inventory.queries()
+            queries, paces = inventory.queries(), pace.rows(inventory)
             for row in queries.sources():
                 last = next(iter(queries.runs(row.source, limit=1)), None)
                 found.append(
@@ -89,6 +93,7 @@ def _standings(here: Installation) -> tuple[list[Standing] | None, str]:
                         row.last_complete_sync_at,
                         last.status if last else NEVER,
                         last.started_at if last else None,
+                        [msgspec.to_builtins(one) for one in paces if one.source == row.source],
                     )
                 )
     except GovernanceError as error:
@@ -103,7 +108,14 @@ def _declared(here: Installation) -> list[Standing]:
         sources = here.estate().sources
     except GovernanceError:
         return []
-    return [Standing(s.name, s.platform, 0, 0, None, NEVER, None) for s in sources]
+    return [Standing(s.name, s.platform, 0, 0, None, NEVER, None, []) for s in sources]
+
+
+def _pace_in_words(pace: list[dict[str, Any]]) -> str:
+    """What a person wants to know of it: calls at once, and what bounds it; how large the calls are is in the view."""
+    units = {"concurrency": "at once", "rate": "a second"}
+    known = [one for one in pace if one["kind"] in units and one["value"] is not None]
+    return ", ".join(f"{one['bucket']} {one['value']:.3g} {units[one['kind']]}" for one in known) or "not bounded"
 
 
 def _show(out: Console, standings: list[Standing]) -> None:
@@ -114,11 +126,19 @@ def _show(out: Console, standings: list[Standing]) -> None:
         table.add_column(name, justify="right", no_wrap=True)
     for name in ("last complete sync", "last sync", "status"):
         table.add_column(name, no_wrap=True)
+    table.add_column("pace")
     for one in standings:
         colour = COLOURS.get(one.last_status, "dim")
         counts = (f"{one.datasets:,}", f"{one.columns:,}")
         moments = (_when(one.last_complete_sync_at), _when(one.last_sync_at))
-        table.add_row(escape(one.source), one.platform, *counts, *moments, f"[{colour}]{one.last_status}[/]")
+        table.add_row(
+            escape(one.source),
+            one.platform,
+            *counts,
+            *moments,
+            f"[{colour}]{one.last_status}[/]",
+            _pace_in_words(one.pace),
+        )
     out.print()
     out.print(table)
 

@@ -230,3 +230,16 @@ facets = _view(
     last_status=Text,
     last_complete_sync_at=_MOMENT,
 )
+pace = _view(
+    "pace",
+    source=Text,
+    bucket=Text,
+    kind=Text,
+    value=Double,
+    bound=Double,
+    calls=BigInteger,
+    throttled=BigInteger,
+    latency_ms=Double,
+    updated_at=_MOMENT,
+    run_id=Text,
+)

@@ -54,7 +54,7 @@ class Entities:
         self._session = session
         self._extent = {"minExtInfo": str(not parts).lower(), "ignoreRelationships": str(not relationships).lower()}
         # calls for less of each entity may be larger
-        extent = "" if parts and relationships else f" {'with' if parts else 'without'} parts"
+        extent = f"{'' if parts else ' without parts'}{'' if relationships else ' without relationships'}"
         self._batch = session.paces.batch(OPERATION + extent, most)
 
     @property

@@ -86,7 +86,7 @@ def test_a_whole_sync_materializes_every_scope_and_passes_its_checks(
     summary = next(e for e in result.get_asset_materialization_events() if not e.partition)
     shown = summary.materialization.metadata
     assert shown["datasets"].value == len(list(lake.served.face.account()))
-    assert {"kinds", "preview", "latest_changes", "calls", "throttles", "quarantined", "seconds"} <= set(shown)
+    assert {"kinds", "preview", "latest_changes", "calls", "throttles", "quarantined", "seconds", "pace"} <= set(shown)
     scope = next(e for e in result.get_asset_materialization_events() if e.partition)
     assert isinstance(scope.materialization.metadata["preview"], dg.TableMetadataValue)
 
