@@ -13,7 +13,8 @@ _SETTLE = 0.25
 """Seconds in which further refusals belong to the same burst and cut no more."""
 _WINDOW = 2.0
 """Seconds over which the actual rate is measured."""
-_SHORTEST = 0.05
+_SHORTEST, _TELLING = 0.05, 0.5
+"""Seconds that a measurement takes at least, and those from which on it says more than the one before it."""
 _BURST = 1.0
 """Seconds of the documented rate that a source which has refused nothing yet is asked for at once."""
 
@@ -35,6 +36,7 @@ class Rate:
         self._next = float("-inf")
         self._since: float | None = None
         self._count = 0
+        self._before: float | None = None
         self._lock = threading.Lock()
 
     def slot(self, now: float) -> float:
@@ -74,10 +76,13 @@ class Rate:
 
     def _counted(self, at: float) -> None:
         if self._since is None or at - self._since > _WINDOW:
+            self._before = self._count / (at - self._since) if self._since is not None else None
             self._since, self._count = at, 0
         self._count += 1
 
     def _measured(self, now: float) -> float:
         """Calls a second, lately."""
         since = now if self._since is None else self._since
+        if self._before is not None and now - since < _TELLING:
+            return self._before
         return max(self._count, 1) / max(now - since, _SHORTEST)

@@ -112,10 +112,10 @@ def _declared(here: Installation) -> list[Standing]:
 
 
 def _pace_in_words(pace: list[dict[str, Any]]) -> str:
-    """What a person wants to know of it: calls at once, and what bounds it; how large the calls are is in the view."""
+    """The calls at once and the calls a second that are known; the view has the rest."""
     units = {"concurrency": "at once", "rate": "a second"}
     known = [one for one in pace if one["kind"] in units and one["value"] is not None]
-    return ", ".join(f"{one['bucket']} {one['value']:.3g} {units[one['kind']]}" for one in known) or "not bounded"
+    return ", ".join(f"{one['bucket']} {one['value']:.3g} {units[one['kind']]}" for one in known)
 
 
 def _show(out: Console, standings: list[Standing]) -> None:
@@ -126,7 +126,6 @@ def _show(out: Console, standings: list[Standing]) -> None:
         table.add_column(name, justify="right", no_wrap=True)
     for name in ("last complete sync", "last sync", "status"):
         table.add_column(name, no_wrap=True)
-    table.add_column("pace")
     for one in standings:
         colour = COLOURS.get(one.last_status, "dim")
         counts = (f"{one.datasets:,}", f"{one.columns:,}")
@@ -137,10 +136,13 @@ def _show(out: Console, standings: list[Standing]) -> None:
             *counts,
             *moments,
             f"[{colour}]{one.last_status}[/]",
-            _pace_in_words(one.pace),
         )
     out.print()
     out.print(table)
+    if paces := {one.source: words for one in standings if (words := _pace_in_words(one.pace))}:
+        out.print()
+    for source, words in paces.items():
+        out.print(f"pace of {source}: {words}", markup=False)
 
 
 def _when(at: datetime | None) -> str:

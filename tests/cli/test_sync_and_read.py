@@ -44,6 +44,8 @@ def status_shows_how_it_stands(installed: Installed, lake: dict[str, object]) ->
     for field in ("source", "platform", "datasets", "columns"):
         assert stands[field] == lake[field]
     assert stands["last_status"] == "complete"
+    (rate,) = [one for one in stands["pace"] if one["kind"] == "rate" and one["bucket"] == "glue"]
+    assert rate["calls"] > 0 and rate["throttled"] == 0 and rate["value"] is None
     assert datetime.fromisoformat(stands["last_complete_sync_at"]) <= datetime.now(UTC)
     (row,) = [line.split() for line in installed("status").out.splitlines() if line.startswith("lake ")]
     assert (row[1], row[-1]) == ("glue", "complete")
