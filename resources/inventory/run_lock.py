@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
@@ -83,6 +84,9 @@ class RunLock(Generic[Opened]):
     def _close(self) -> None:
         conn, self._conn = self._conn, None
         if conn is not None:
+            with suppress(psycopg.Error):
+                # a server learns of a closed connection a little later, and the next run may come at once
+                conn.execute("SELECT pg_advisory_unlock_all()")
             conn.close()
 
     def __enter__(self) -> Self:
