@@ -15,14 +15,17 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
+from bench.growth_facets import load_facets, role
 from bench.growth_load import DAYS, PER_SCOPE, RARE, TURNS, dataset_name, load, one_sync, pages, scope_name, versions_on
 from bench.growth_views import Key, by_key, unasked
 from resources.inventory.database import Inventory
+from resources.inventory.facts.queries import FactQueries
 from resources.inventory.migrations import migrate
 from resources.inventory.queries import InventoryQueries
 from resources.inventory.server import ensure_database, ensure_server, stop_server
@@ -80,6 +83,12 @@ def questions(estate: Estate) -> Iterator[tuple[str, Ask]]:
     def status() -> int:
         return sum(len(queries.runs(row.source, limit=1)) for row in queries.sources())
 
+    facts = FactQueries(estate.inventory)
+    today = datetime.now(UTC).date()
+
+    yield "governance readers", lambda: facts.readers("lake", estate.name())
+    yield "governance lineage", lambda: facts.lineage_of("lake", estate.name())
+    yield "governance usage", lambda: facts.usage_of("lake", estate.name(), today - timedelta(days=30), today)
     yield "governance search, a whole name", lambda: queries.search(estate.name())
     yield "governance search, the beginning of a name", lambda: queries.search(scope_name(estate.scope()) + ".tab")
     yield "governance search, a rare word", lambda: queries.search(estate.group())
@@ -94,7 +103,7 @@ def views(estate: Estate) -> Iterator[tuple[str, Ask]]:
 
     def key() -> Key:
         scope = estate.scope()
-        return Key("lake", scope_name(scope), estate.name(), estate.draw.randrange(DAYS), estate.draw)
+        return Key("lake", scope_name(scope), estate.name(), estate.draw.randrange(DAYS), estate.draw, role(scope))
 
     for name, values in by_key().items():
 
@@ -155,6 +164,8 @@ def loaded(sizes: Sequence[int]) -> Iterator[list[Estate]]:
             url = ensure_database(base, f"growth_{size}")
             migrate(url)
             load(url, size)
+            with Inventory(url) as inventory:
+                load_facets(inventory, range(max(1, size // PER_SCOPE)))
             estates.append(Estate(url, size, seed=7))
             stack.callback(estates[-1].inventory.close)
         yield estates

@@ -17,18 +17,37 @@ class Key(NamedTuple):
     name: str
     days_ago: int
     draw: random.Random
+    role: str
 
 
 Asked = Callable[[psycopg.Connection, Key], tuple[str, list[Any]]]
 
-BY_NAME = ("datasets", "columns", "tags", "changes", "dataset_versions", "column_versions", "tag_versions")
-MOMENTS = ("datasets_as_of", "columns_as_of", "tags_as_of")
+BY_NAME = ("datasets", "columns", "tags", "changes", "dataset_versions", "column_versions", "tag_versions", "usage")
+MOMENTS = {
+    "datasets_as_of": "qualified_name=name",
+    "columns_as_of": "qualified_name=name",
+    "tags_as_of": "qualified_name=name",
+    "grants_as_of": "securable=name",
+    "memberships_as_of": "role",
+    "policies_as_of": "securable=name",
+    "lineage_as_of": "downstream=name",
+}
+ANSWERS = {"readers": "", "lineage_of": "", "lineage_of, a column": "col_001"}
+"""Questions about one dataset, with the column that is asked for."""
 _OTHERS = {
     "sources": "source",
     "scopes": "source scope",
     "containers": "source qualified_name=scope",
     "grants": "source securable=name",
+    "grant_versions": "source securable=scope",
+    "memberships": "source role",
+    "membership_versions": "source role",
+    "policies": "source securable=name",
+    "policy_versions": "source securable=name",
     "lineage": "source downstream=name",
+    "lineage_versions": "source downstream=name",
+    "facets": "source part=scope",
+    "horizons": "",
     "quarantine": "source scope",
 }
 
@@ -37,7 +56,8 @@ def by_key() -> dict[str, Asked]:
     """One asking for each view and each function of a moment, by its name."""
     asked: dict[str, Asked] = {view: partial(_where, view, "source qualified_name=name") for view in BY_NAME}
     asked |= {view: partial(_where, view, key) for view, key in _OTHERS.items()}
-    asked |= {f"{name}(…)": partial(_as_of, name) for name in MOMENTS}
+    asked |= {f"{name}(…)": partial(_as_of, name, key) for name, key in MOMENTS.items()}
+    asked |= {f"{name}(…)": partial(_answer, name.partition(",")[0], path) for name, path in ANSWERS.items()}
     return asked | {"sync_runs": _sync_runs, "sync_scopes": _sync_scopes, "audit": _audit}
 
 
@@ -49,15 +69,24 @@ def unasked(conn: psycopg.Connection) -> list[str]:
 
 def _where(view: str, key: str, _: psycopg.Connection, of: Key) -> tuple[str, list[Any]]:
     """`key` is columns, each with the field of Key that it is compared with where that is not called the same."""
+    condition, values = _condition(key, of)
+    return f"SELECT * FROM inventory.{view}{condition}", values
+
+
+def _as_of(function: str, key: str, _: psycopg.Connection, of: Key) -> tuple[str, list[Any]]:
+    condition, values = _condition(f"source {key}", of)
+    moment = datetime.now(UTC) - timedelta(days=of.days_ago)
+    return f"SELECT * FROM inventory.{function}(%s){condition}", [moment, *values]
+
+
+def _answer(function: str, path: str, _: psycopg.Connection, of: Key) -> tuple[str, list[Any]]:
+    return f"SELECT * FROM inventory.{function}(%s, %s, %s)", [of.source, of.name, path]
+
+
+def _condition(key: str, of: Key) -> tuple[str, list[Any]]:
     pairs = [part.partition("=") for part in key.split()]
     condition = " AND ".join(f"{column} = %s" for column, _, _ in pairs)
-    return f"SELECT * FROM inventory.{view} WHERE {condition}", [getattr(of, f or c) for c, _, f in pairs]
-
-
-def _as_of(function: str, _: psycopg.Connection, of: Key) -> tuple[str, list[Any]]:
-    moment = datetime.now(UTC) - timedelta(days=of.days_ago)
-    query = f"SELECT * FROM inventory.{function}(%s) WHERE source = %s AND qualified_name = %s"
-    return query, [moment, of.source, of.name]
+    return f" WHERE {condition}" if condition else "", [getattr(of, f or c) for c, _, f in pairs]
 
 
 def _sync_runs(conn: psycopg.Connection, of: Key) -> tuple[str, list[Any]]:
