@@ -18,6 +18,7 @@ from governance.model import Facet
 from resources.calls import Meter
 from resources.facets import FactReader, JoinedReader, facets_of, open_facet
 from resources.inventory.database import Inventory
+from resources.inventory.facts.links import LinkLineage
 from resources.inventory.facts.outcomes import FacetSummary, PartOutcome
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class FacetEvents:
             from resources.inventory.facts.views import ViewLineage
 
             readers.append(ViewLineage(inventory, self.this.source.name, self.this.source.platform))
+            readers.append(LinkLineage(inventory, self.this.source.name))
         with JoinedReader(readers) as joined:
             yield joined if len(readers) > 1 else readers[0]
 

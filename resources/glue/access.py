@@ -67,8 +67,9 @@ class AccessReader(FactReader):
 
     def _policies(self, catalog: Catalog) -> Iterator[FactPage]:
         """The catalog's own resource policy, and those that sharing through RAM has made."""
-        if self._calls.catalog != self._calls.identity()["Account"]:
-            yield FactPage(reasons=(self._foreign(),))
+        foreign = self._calls.foreign("resource policies", _POLICIES)
+        if foreign is not None:
+            yield FactPage(reasons=(foreign,))
             return
         for page in self._calls.listed(_POLICIES, "GetResourcePoliciesResponseList", POLICIES):
             facts: list[Fact] = []
@@ -81,14 +82,6 @@ class AccessReader(FactReader):
                 except RecordError as error:
                     odd.append(Quarantined(None, error.message, cleaned(told)))
             yield FactPage(tuple(facts), tuple(odd), counts={k: n for k, n in counts.items() if n})
-
-    def _foreign(self) -> Reason:
-        return Reason(
-            PermissionDenied("").code,
-            f"the resource policies of account {self._calls.catalog} are shown to that account only",
-            _POLICIES,
-            "read it with a role of that account: role_arn instead of catalog_id",
-        )
 
     # --- whether it may be read ---
 

@@ -1,11 +1,13 @@
 """The calls of one account, for the readers of facets: by their IAM names, and whole listings."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from botocore import xform_name
 
+from governance.errors import PermissionDenied
+from governance.listing import Reason
 from resources.calls import Caller, CallPolicy, Meter
 from resources.glue.client_bounds import bound
 from resources.glue.client_errors import Classifier
@@ -23,13 +25,15 @@ class Calls:
     """
 
     def __init__(self, connection: Connection, policy: CallPolicy, services: tuple[str, ...]) -> None:
-        self.connection = connection
+        self.connection, self.policy = connection, policy
         config = config_of(policy)
         self._clients: dict[str, Any] = open_clients(
             open_session(connection, config), connection, config, ("sts", *services)
         )
-        for client in self._clients.values():
-            bound(client, policy)
+        for name, client in self._clients.items():
+            # an object of S3 is read as a stream, and bounded by who reads it
+            if name != "s3":
+                bound(client, policy)
         self.meter = Meter()
         self._classify = Classifier(connection.region, connection.catalog_id, connection.role_arn)
         self._caller = Caller("glue", self._classify, policy, self.meter)
@@ -53,12 +57,27 @@ class Calls:
                 self._identity = self.ask("sts:GetCallerIdentity")
             return self._identity
 
+    def foreign(self, what: str, operation: str) -> Reason | None:
+        """Why something cannot be read that only the catalog's own account is shown; None where that is ours."""
+        catalog = self.catalog
+        if catalog == self.identity()["Account"]:
+            return None
+        message = f"the {what} of account {catalog} are shown to that account only"
+        remedy = "read it with a role of that account: role_arn instead of catalog_id"
+        return Reason(PermissionDenied("").code, message, operation, remedy)
+
     def ask(self, operation: str, **arguments: Any) -> dict[str, Any]:
         """One call, such as `glue:GetJobs`."""
         service, _, name = operation.partition(":")
         method = getattr(self._clients[service], xform_name(name))
         answer: dict[str, Any] = self._caller(operation, lambda: method(**arguments))
         return answer
+
+    def fetch(self, operation: str, read: Callable[[dict[str, Any]], bytes], **arguments: Any) -> bytes:
+        """What `read` takes out of an answer that is a stream; both are tried again together."""
+        service, _, name = operation.partition(":")
+        method = getattr(self._clients[service], xform_name(name))
+        return self._caller(operation, lambda: read(method(**arguments)))
 
     def listed(self, operation: str, key: str, size: int, **arguments: Any) -> Iterator[list[Any]]:
         """The pages of a listing, to the very end."""

@@ -50,7 +50,7 @@ _UNAUTHENTICATED = {
     "RequestExpired",
     "RequestTimeTooSkewed",
 }
-_ABSENT = {"EntityNotFoundException", "NoSuchEntity"}
+_ABSENT = {"EntityNotFoundException", "NoSuchEntity", "NoSuchKey", "NoSuchBucket"}
 _TRANSIENT = {
     "OperationTimeoutException",
     "InternalServiceException",
@@ -60,6 +60,9 @@ _TRANSIENT = {
     "RequestTimeout",
     "RequestTimeoutException",
 }
+_OF_NO_RESOURCE = {"glue:GetJobs", "glue:GetDataflowGraph"}
+"""Calls that IAM allows or not as a whole."""
+_BROKEN_OFF = (aws.ConnectionError, aws.HTTPClientError, aws.ResponseStreamingError, aws.IncompleteReadError)
 _NO_CREDENTIALS = (
     aws.NoCredentialsError,
     aws.PartialCredentialsError,
@@ -79,7 +82,7 @@ def statement(operation: str, region: str, catalog: str | None) -> str:
         catalog: its account, None where it is not known.
     """
     resources = ["*"]
-    if operation.startswith("glue:"):
+    if operation.startswith("glue:") and operation not in _OF_NO_RESOURCE:
         kinds = [("catalog", "")]
         kinds += [("database", "*")] if "Policies" not in operation else []
         kinds += [("table", "*/*")] if "Table" in operation else []
@@ -111,7 +114,7 @@ class Classifier:
             return _made(DeadlineExceeded, f"no answer in time: {error}", operation, "raise read_timeout_seconds")
         if isinstance(error, ResponseParserError):
             return _made(Unavailable, f"the answer was cut short or garbled: {error}", operation, "look at the proxy")
-        if isinstance(error, aws.ConnectionError | aws.HTTPClientError | aws.ResponseStreamingError):
+        if isinstance(error, _BROKEN_OFF):
             remedy = "check region, endpoint_url and the network between here and AWS"
             return _made(Unavailable, f"AWS could not be reached: {error}", operation, remedy)
         if isinstance(error, aws.ParamValidationError | aws.InvalidRegionError):

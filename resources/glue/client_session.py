@@ -41,6 +41,7 @@ class Connection:
     external_id: str | None = None
     keys: tuple[str, str, str | None] | None = None
     lake_formation: bool = True
+    job_scripts: bool = False
 
 
 class PlainJSON(parsers.JSONParser):

@@ -36,7 +36,12 @@ class GlueResource(SourceResource):
     access_key_id: Secret | None = Field(default=None, description="Static key, where there is no better way.")
     secret_access_key: Secret | None = Field(default=None, description="Its secret.")
     session_token: Secret | None = Field(default=None, description="Its session token, where it is temporary.")
-    lake_formation: bool = Field(default=True, description="Read LF-tags; switch off where Lake Formation is not used.")
+    lake_formation: bool = Field(
+        default=True, description="Read LF-tags and permissions; switch off where Lake Formation is not used."
+    )
+    job_scripts: bool = Field(
+        default=False, description="Fetch the scripts of jobs from S3, for the lineage of those that declare no graph."
+    )
 
     def reader(self) -> "GlueReader":
         """Opens a reader.
@@ -66,6 +71,7 @@ class GlueResource(SourceResource):
             external_id=self.external_id,
             keys=self._keys(),
             lake_formation=self.lake_formation,
+            job_scripts=self.job_scripts,
         )
 
     def _keys(self) -> tuple[str, str, str | None] | None:

@@ -98,6 +98,18 @@ _SALES = (
         (Field("store_id", INT), Field("revenue", Plain("decimal(38,2)"), "Gross")),
         "Revenue; don't join on name",
     ),
+    _view(
+        "v_revenue_by_country",
+        "SELECT s.country, sum(r.revenue) AS revenue\n"
+        "FROM sales.v_revenue_by_store r JOIN sales.stores s ON s.store_id = r.store_id GROUP BY s.country",
+        (Field("country", Plain("char(2)")), Field("revenue", Plain("decimal(38,2)"))),
+    ),
+    _view(
+        "v_best_countries",
+        "SELECT country, revenue AS best_revenue FROM v_revenue_by_country WHERE revenue > 1000000",
+        (Field("country", Plain("char(2)")), Field("best_revenue", Plain("decimal(38,2)"))),
+        "The third view on daily_sales",
+    ),
 )
 _CRM = (
     _of(

@@ -1,13 +1,13 @@
 """The company's AWS account: the server, its data, and the account of what is in it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from starlette.types import ASGIApp
 
 from governance.model import Dataset, Facet, Fact
 from sandbox.faults import Rule
-from sandbox.glue import access
+from sandbox.glue import access, jobs
 from sandbox.glue.gate import READER_KEY, READER_SECRET, REGION
 from sandbox.glue.rows import account
 from sandbox.serving import Face as BaseFace
@@ -47,6 +47,7 @@ class Face(BaseFace):
             "endpoint_url": url,
             "access_key_id": {"env": "SANDBOX_GLUE_ACCESS_KEY_ID"},
             "secret_access_key": {"env": "SANDBOX_GLUE_SECRET_ACCESS_KEY"},
+            "job_scripts": True,
         }
 
     def secrets(self) -> dict[str, str]:
@@ -58,8 +59,9 @@ class Face(BaseFace):
         return account(self.company.scale, self.company.seed)
 
     def facts(self, facet: Facet) -> Iterator[Fact]:
-        """What Lake Formation and Glue were told."""
-        return access.facts() if facet == "access" else iter(())
+        """What Lake Formation and Glue were told, and what the jobs declare."""
+        told: dict[Facet, Callable[[], Iterator[Fact]]] = {"access": access.facts, "lineage": jobs.edges}
+        return told[facet]() if facet in told else iter(())
 
 
 def _error(status: int, code: str, message: str) -> tuple[int, dict[str, str], bytes]:

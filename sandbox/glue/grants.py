@@ -10,6 +10,7 @@ from typing import Any
 from moto.glue.models import glue_backends
 from moto.lakeformation.models import lakeformation_backends
 
+from sandbox.glue.dataflow import graph
 from sandbox.glue.gate import Refused
 from sandbox.glue.paging import answer, page, plain
 
@@ -40,6 +41,7 @@ class Grants:
             "/CreateLFTagExpression": self.create_expression,
             "/ListLFTagExpressions": self.list_expressions,
             "AWSGlue.GetResourcePolicies": self.policies,
+            "AWSGlue.GetDataflowGraph": graph,
         }.get(operation)
 
     @property

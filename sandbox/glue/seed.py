@@ -6,7 +6,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from sandbox.glue import access, estate
+from sandbox.glue import access, estate, jobs
 from sandbox.glue.gate import ACCOUNT, PARTNER, READER_KEY, READER_SECRET, REGION
 from sandbox.glue.inputs import table_input
 
@@ -29,6 +29,7 @@ def fill(url: str, scale: int, seed: int) -> None:
         _tags(lake, database)
         _files(s3, database)
     _access(glue, lake)
+    _jobs(glue, s3)
 
 
 def _databases(glue: Any, database: estate.Database, account: str) -> None:
@@ -82,6 +83,20 @@ def _access(glue: Any, lake: Any) -> None:
     lake.put_data_lake_settings(DataLakeSettings=access.settings())
     policy = {"Version": "2012-10-17", "Statement": [statement.told() for statement in access.STATEMENTS]}
     glue.put_resource_policy(PolicyInJson=json.dumps(policy))
+
+
+def _jobs(glue: Any, s3: Any) -> None:
+    s3.create_bucket(Bucket=jobs.SCRIPTS, CreateBucketConfiguration={"LocationConstraint": REGION})
+    for job in jobs.JOBS:
+        key = f"{job.name}.py"
+        if job.script:
+            s3.put_object(Bucket=jobs.SCRIPTS, Key=key, Body=job.script.encode())
+        glue.create_job(
+            Name=job.name,
+            Role=jobs.ROLE,
+            Command={"Name": job.command, "ScriptLocation": f"s3://{jobs.SCRIPTS}/{key}"},
+            **({"CodeGenConfigurationNodes": job.nodes} if job.nodes else {}),
+        )
 
 
 def _files(s3: Any, database: estate.Database) -> None:

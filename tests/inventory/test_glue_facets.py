@@ -1,19 +1,22 @@
-"""The sandbox's lake with its access in a real inventory: who can read what, asked in SQL, against what it declares."""
+"""The sandbox's lake with access and lineage in a real inventory: asked in SQL, against what it declares."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import pytest
 
 from assets.integrations.facets import FacetRequest, sync_facet
 from assets.integrations.sync import Silent
 from governance.listing import Status
-from governance.model import Facet, Grant
+from governance.model import Facet, Grant, LineageEdge
 from governance_pipelines.platforms import source_resource
-from resources.facets import open_facet
+from resources.facets import JoinedReader, open_facet
 from resources.inventory.database import Inventory
+from resources.inventory.facts.links import LinkLineage
 from resources.inventory.facts.outcomes import PartOutcome
 from resources.inventory.facts.queries import FactQueries
+from resources.inventory.facts.views import ViewLineage
 from sandbox.glue.access import (
     ANA,
     ANALYST,
@@ -26,7 +29,7 @@ from sandbox.glue.access import (
     MARKETING,
     PARTNER_ACCOUNT,
 )
-from sandbox.glue.gate import ACCOUNT
+from sandbox.glue.gate import ACCOUNT, PARTNER
 from tests.fixtures.estate import SandboxSource, sandbox_source
 from tests.inventory.estate import rows, value
 
@@ -43,7 +46,10 @@ def read(lake: SandboxSource, inventory: Inventory, facet: Facet) -> dict[str, P
     """The facet's sync, as its asset runs it."""
     source = lake.source()
     request = FacetRequest(source=source, facet=facet, run_id=str(uuid.uuid4()), actor="test")
-    with open_facet(source_resource(source), facet) as reader:
+    readers = [open_facet(source_resource(source), facet)]
+    if facet == "lineage":
+        readers += [ViewLineage(inventory, source.name, source.platform), LinkLineage(inventory, source.name)]
+    with JoinedReader(readers) as reader:
         outcomes = list(sync_facet(request, reader, inventory, Silent()))
     return {o.part: o for o in outcomes if isinstance(o, PartOutcome)}
 
@@ -138,3 +144,80 @@ def test_a_second_reading_writes_nothing(access: FactQueries, inventory: Invento
     declared = {repr(fact) for fact in lake.served.face.facts("access")}
     assert sum(o.counts["unchanged"] for o in again.values()) == len(declared)
     assert value(inventory, "SELECT count(*) FROM inventory.privilege") == before
+
+
+@pytest.fixture
+def lineage(lake: SandboxSource, inventory: Inventory) -> FactQueries:
+    """The lake's datasets and its lineage, in the inventory."""
+    lake.sync(inventory)
+    outcomes = read(lake, inventory, "lineage")
+    assert {o.status for o in outcomes.values()} == {Status.COMPLETE}
+    assert {"jobs", "job_scripts", "resource links", "views of sales"} <= set(outcomes)
+    return FactQueries(inventory)
+
+
+def steps(found: Iterable[Any]) -> set[tuple[str, str, str, str]]:
+    """Direct steps, from dataset and column to dataset and column."""
+    return {
+        (r.upstream, r.upstream_path, r.downstream, r.downstream_path) for r in found if r.transformation == "direct"
+    }
+
+
+def test_the_jobs_edges_are_those_that_are_declared(
+    lineage: FactQueries, inventory: Inventory, lake: SandboxSource
+) -> None:
+    found = rows(inventory, "SELECT * FROM inventory.lineage WHERE process_kind = 'job'")
+    ends = ("upstream", "upstream_path", "downstream", "downstream_path", "process", "transformation", "origin")
+    declared = [f for f in lake.served.face.facts("lineage") if isinstance(f, LineageEdge)]
+    assert sorted(tuple(r[e] for e in ends) for r in found) == sorted(
+        tuple(getattr(f, e) for e in ends) for f in declared
+    )
+
+
+def test_a_column_is_followed_up_through_three_views_and_a_job(lineage: FactQueries) -> None:
+    found = lineage.lineage_of("lake", "sales.v_best_countries", "best_revenue")
+    assert steps(found) == {
+        ("sales.v_revenue_by_country", "revenue", "sales.v_best_countries", "best_revenue"),
+        ("sales.v_revenue_by_store", "revenue", "sales.v_revenue_by_country", "revenue"),
+        ("sales.daily_sales", "revenue", "sales.v_revenue_by_store", "revenue"),
+        ("sales.orders", "total", "sales.daily_sales", "revenue"),
+    }
+    job = next(r for r in found if r.upstream == "sales.orders")
+    assert (job.process, job.process_kind, job.origin) == ("daily_sales", "job", "job graph")
+
+
+def test_a_column_is_followed_down_through_a_job_and_three_views(lineage: FactQueries) -> None:
+    found = lineage.lineage_of("lake", "sales.orders", "total", "downstream")
+    assert {r.downstream for r in found} == {
+        "sales.daily_sales",
+        "sales.v_revenue_by_store",
+        "sales.v_revenue_by_country",
+        "sales.v_best_countries",
+    }
+    assert {r.downstream for r in lineage.lineage_of("lake", "sales.orders", "note", "downstream")} == set()
+
+
+def test_a_resource_link_is_fed_by_its_target(lineage: FactQueries) -> None:
+    (step,) = lineage.lineage_of("lake", "crm.customer_scores")
+    assert step.upstream == f"arn:aws:glue:eu-west-1:{PARTNER}:table/partner/scores"
+    assert (step.process_kind, step.origin) == ("resource_link", "resource link")
+
+
+def test_a_script_that_writes_files_feeds_the_table_in_whose_folder_they_lie(lineage: FactQueries) -> None:
+    found = lineage.lineage_of("lake", "web.sessions")
+    assert ("web.web_events", "", "s3://acme-lake/web/sessions/", "") in steps(found)
+    assert ("s3://acme-lake/web/sessions/", "", "web.sessions", "") in steps(found)
+
+
+def test_a_job_feeds_another_platforms_external_table_by_its_location(
+    lineage: FactQueries, inventory: Inventory
+) -> None:
+    with sandbox_source("databricks") as workspace:
+        workspace.sync(inventory)
+        found = lineage.lineage_of("workspace", "lakehouse.raw.products")
+        down = lineage.lineage_of("lake", "sales.products", "", "downstream")
+        same = lineage.lineage_of("workspace", "lakehouse.raw.customers")
+    assert ("lake", "sales.products") in {(r.upstream_source, r.upstream) for r in found}
+    assert ("workspace", "lakehouse.raw.products") in {(r.downstream_source, r.downstream) for r in down}
+    # both catalogues register the files of one folder
+    assert ("lake", "crm.customers") in {(r.upstream_source, r.upstream) for r in same}
