@@ -16,7 +16,7 @@ from tests.fixtures.estate import sandbox_source
 SEEDED = ("glue", "databricks")
 DECLARED = {
     "glue": "e99c0c81ffbe89ff",
-    "databricks": "a2649c6553f38083",
+    "databricks": "dcce4ccbfebe146f",
 }
 
 
