@@ -249,6 +249,24 @@ def test_a_later_reading_of_a_day_takes_the_place_of_the_first(inventory: Invent
     assert stored.endswith("usage_day_y2026m03")
 
 
+def test_a_day_that_is_being_read_keeps_nobody_from_the_inventory(inventory: Inventory) -> None:
+    """Though its month is a new one, whose partition is made first."""
+
+    def looking_on() -> Iterator[FactPage]:
+        with psycopg.connect(inventory.url, options="-c lock_timeout=2s") as conn:
+            conn.execute("SELECT inventory.ensure_partition('usage_day', '2019-01-01')")
+            for view in ("changes", "usage", "dataset_history"):
+                conn.execute(f"SELECT count(*) FROM inventory.{view}".encode())
+        yield FactPage((Usage("DB.S.T", date(2018, 3, 1), "ana", "user", reads=2),))
+
+    with fact_sync(inventory, WAREHOUSE, "usage", "run", "test", "scopes", LossGuard()) as sync:
+        outcome = sync.write_part(Scope("2018-03-01", "day"), looking_on())
+        sync.finish()
+    assert outcome.status is Status.COMPLETE, outcome.reasons
+    made = rows(inventory, "SELECT relname FROM pg_class WHERE relname ~ 'y201[89]m..$' AND relkind = 'r' ORDER BY 1")
+    assert [r["relname"] for r in made] == ["usage_day_y2018m03", "usage_day_y2019m01"]
+
+
 def test_the_analysts_role_may_ask_all_of_it(inventory: Inventory) -> None:
     warehouse(inventory, T)
     read(inventory, grant("DB", "A", kind="database", inherits=True))

@@ -1,6 +1,8 @@
 """The schema that users rely on: migrations, promised columns and comments, the reader's role, partitions, audit."""
 
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -140,6 +142,37 @@ def test_history_and_changes_lie_in_the_partition_of_their_month(inventory: Inve
         inventory, "SELECT relname FROM pg_class WHERE relname LIKE 'change%%y203%%' AND relkind = 'r' ORDER BY 1"
     )
     assert [r["relname"] for r in made] == ["change_y2031m12", "change_y2032m01"]
+
+
+def test_two_transactions_may_need_the_same_new_partitions(inventory: Inventory) -> None:
+    """As two sources do whose schedules meet in the first minute of a month."""
+    make = "SELECT inventory.ensure_partitions('2031-12-31')"
+    with ThreadPoolExecutor(2) as pool, psycopg.connect(inventory.url) as second:
+        for isolation in (None, psycopg.IsolationLevel.REPEATABLE_READ):
+            second.isolation_level = isolation
+            # what it has seen before is not there
+            second.execute("SELECT to_regclass('inventory.change_y2031m12')")
+            with psycopg.connect(inventory.url) as first:
+                first.execute(make)
+                waiting = pool.submit(second.execute, make)  # type: ignore[call-overload]
+                until = time.monotonic() + 20
+                blocked = "SELECT count(*) FROM pg_locks WHERE pid = %s AND NOT granted"
+                while first.execute(blocked, [second.info.backend_pid]).fetchone() == (0,):
+                    assert time.monotonic() < until
+            waiting.result()
+            second.commit()
+            assert value(inventory, "SELECT count(*) FROM pg_class WHERE relname = 'change_y2031m12'") == 1
+            with inventory.connection() as conn:
+                conn.execute(_DROP)
+
+
+_DROP = """
+DO $$ DECLARE one regclass; BEGIN
+    FOR one IN SELECT oid FROM pg_class WHERE relname ~ '_y203[12]m..$' AND relkind = 'r' LOOP
+        EXECUTE 'DROP TABLE ' || one;
+    END LOOP;
+END $$
+"""
 
 
 def test_the_audit_trail_names_the_actor_of_every_sync(inventory: Inventory) -> None:

@@ -100,7 +100,7 @@ class FactSync:
             GovernanceError: the database failed, or another run took the facet over; nothing was written.
         """
         part_id = self._part_id(part)
-        self._partitions(part)
+        self._make_partition(part)
         ended: list[tuple[PartPlace, PartOutcome]] = []
         faults: list[Unavailable] = []
 
@@ -141,20 +141,13 @@ class FactSync:
         ledger.record_outcome(conn, write.place, outcome, write.counts["created"] + write.counts["unchanged"])
         return outcome
 
-    def _partitions(self, part: Scope) -> None:
-        """The months of a day, in a transaction of their own: a part's own is long, and others would wait for it."""
-        if self._opened.facet != "usage":
-            return
-        day = datetime.combine(date.fromisoformat(part.name), datetime.min.time(), UTC)
-
-        def once() -> None:
-            with self._inventory.connection() as conn:
-                # one after the other; and a lock on a relation brings the news of those that others have just created
-                conn.execute("SELECT pg_advisory_xact_lock(hashtext('governance.ensure_partitions'))")
-                conn.execute("LOCK TABLE inventory.usage_day IN ACCESS SHARE MODE")
-                conn.execute("SELECT inventory.ensure_partitions(%s)", [day])
-
-        self._again("partitions", once)
+    def _make_partition(self, part: Scope) -> None:
+        """Where a day of usage goes: in a transaction of its own, which keeps others from the table."""
+        if self._opened.facet == "usage":
+            day = datetime.combine(date.fromisoformat(part.name), datetime.min.time(), UTC)
+            self._read(
+                "make partition", lambda conn: conn.execute("SELECT inventory.ensure_partition('usage_day', %s)", [day])
+            )
 
     def fail_part(self, part: Scope, reason: Reason) -> PartOutcome:
         """Records that this part could not be read."""
