@@ -13,7 +13,8 @@ from resources.purview.client_errors import role_remedy
 from resources.purview.client_policies import POLICIES, ROLE, ROLES
 from resources.purview.client_session import Connection, Session
 from resources.purview.resource import PurviewResource
-from resources.purview.translate_access import Policies, Role, facts_of, policies_of, role_of
+from resources.purview.translate_access import Policies, facts_of, policies_of
+from resources.purview.translate_roles import Role, role_of
 
 PAGE = 1000
 _SHOWN = 5

@@ -1,4 +1,4 @@
-"""Purview's metadata policies and roles to grants: who has which role on which collection. No network, no SDK.
+"""Purview's metadata policies to grants: who has which role on which collection. No network, no SDK.
 
 A policy belongs to one collection. Its attribute rules say who has a role there, or point at the rules of the
 collection above; its decision rules say which of that is permitted. Who has what is therefore followed along the rules,
@@ -11,13 +11,13 @@ from typing import Any
 
 from governance.errors import RecordError
 from governance.listing import Quarantined
-from governance.model import Confers, Grant, Policy, PrincipalKind
+from governance.model import Grant, Policy, PrincipalKind
+from resources.purview.translate_roles import Role, Term, role_named, term_of
 
 ORIGIN = "metadataPolicies"
 NO_INHERITANCE = "no_inheritance"
 """The kind of a Policy that says which role's grants above a collection do not reach it."""
 
-_ACTION = "request.azure.dataaction"
 _COLLECTION = "resource.purview.collection"
 _PERMISSION = "derived.purview.permission"
 _ROLE = "derived.purview.role"
@@ -28,25 +28,7 @@ _PRINCIPALS: dict[str, PrincipalKind] = {
     "principal.microsoft.groups.id": "group",
 }
 
-BUILT_IN: dict[str, tuple[str, ...]] = {
-    "collection-administrator": ("collection/read", "collection/write"),
-    "data-curator": ("data/read", "data/write", "collection/read"),
-    "data-share-contributor": ("share/read", "share/write"),
-    "data-source-administrator": ("scan/read", "scan/write", "collection/read"),
-    "purview-reader": ("data/read", "collection/read"),
-}
-"""The documented actions of the roles that every account has, for where the list of roles may not be read."""
-
 Json = Mapping[str, Any]
-Term = Mapping[str, frozenset[str]]
-
-
-@dataclass(frozen=True)
-class Role:
-    """A role's word, and what it comes down to."""
-
-    name: str
-    confers: tuple[Confers, ...]
 
 
 @dataclass(frozen=True)
@@ -99,38 +81,6 @@ class Policies:
         return sorted({c for target in named if (c := target.partition(":")[2]) and c not in self.parents})
 
 
-def role_of(raw: Json) -> Role:
-    """A role, from the actions that its conditions name.
-
-    Raises:
-        RecordError: it has no id or name.
-    """
-    name = raw.get("name")
-    if not isinstance(name, str) or not name or not isinstance(raw.get("id"), str):
-        raise RecordError("a role has no id or no name", platform="purview")
-    properties = _mapping(raw.get("properties"))
-    actions: set[str] = set()
-    for which in ("cnfCondition", "dnfCondition"):
-        for term in _conditions(properties.get(which)):
-            for attribute, values in term.items():
-                actions |= {v.lower() for v in values} if attribute.lower() == _ACTION else set()
-    return Role(name, confers_of(actions))
-
-
-def confers_of(actions: Iterable[str]) -> tuple[Confers, ...]:
-    """What actions come down to. They are on what the catalogue knows: none of them reads or writes data."""
-    found: set[Confers] = set()
-    for action in actions:
-        what = action.lower().rpartition("accounts/")[2]
-        if what == "data/read":
-            found.add("describe")
-        elif what == "collection/write":
-            found.add("manage")
-        elif what != "collection/read":
-            found.add("other")
-    return tuple(word for word in ("describe", "manage", "other") if word in found) or ("other",)
-
-
 def policies_of(raw: Iterable[Json]) -> Policies:
     """All policies together, since the rules of one point at those of another."""
     out = Policies()
@@ -167,7 +117,7 @@ def facts_of(policies: Policies, roles: Mapping[str, Role]) -> Iterator[Grant | 
             barred |= {(c, role) for c in _stops(name, rule.collection, reached, children)}
     for collection, role in sorted(barred):
         yield Policy(
-            policy=_role(role, roles).name,
+            policy=role_named(role, roles).name,
             kind=NO_INHERITANCE,
             securable=collection,
             securable_kind="collection",
@@ -177,7 +127,7 @@ def facts_of(policies: Policies, roles: Mapping[str, Role]) -> Iterator[Grant | 
 
 
 def _grant(collection: str, given: Given, roles: Mapping[str, Role]) -> Grant:
-    role = _role(given.role, roles)
+    role = role_named(given.role, roles)
     return Grant(
         securable=collection,
         securable_kind="collection",
@@ -189,12 +139,6 @@ def _grant(collection: str, given: Given, roles: Mapping[str, Role]) -> Grant:
         inherits=True,
         origin=ORIGIN,
     )
-
-
-def _role(role: str, roles: Mapping[str, Role]) -> Role:
-    """The role as the account lists it; one that it does not list by the last part of its id."""
-    name = role.rpartition("_")[2] or role
-    return roles.get(role) or Role(name, confers_of(f"accounts/{a}" for a in BUILT_IN.get(name, ())))
 
 
 def _stops(
@@ -250,7 +194,7 @@ def _understood(out: Policies, collection: str, name: str, raw: Json) -> Iterato
         _refuse(out, collection, name, {"cnfCondition": frozenset()})
     for given in raw.get("dnfCondition") or ():
         try:
-            yield _term(given)
+            yield term_of(given)
         except RecordError as error:
             payload = {"collection": collection, "rule": name, "condition": given}
             out.odd.append(Quarantined(collection, f"{name}: {error.message}", payload))
@@ -260,39 +204,6 @@ def _refuse(out: Policies, collection: str, name: str, term: Term) -> None:
     payload = {"collection": collection, "rule": name, "condition": {k: sorted(v) for k, v in term.items()}}
     reason = f"{name}: a condition on {', '.join(sorted(term)) or 'nothing'} is not understood"
     out.odd.append(Quarantined(collection, reason, payload))
-
-
-def _term(given: Any) -> dict[str, frozenset[str]]:
-    """A term of a condition: the values that each attribute may have, all of which must hold.
-
-    Raises:
-        RecordError: it excludes values, or is not built as described.
-    """
-    out: dict[str, frozenset[str]] = {}
-    for one in given if isinstance(given, list) else [given]:
-        if not isinstance(one, Mapping) or not isinstance(one.get("attributeName"), str):
-            raise RecordError("a condition names no attribute", platform="purview")
-        if one.get("attributeValueExcludes") or one.get("attributeValueExcludedIn"):
-            raise RecordError("a condition excludes values", platform="purview")
-        several, single = one.get("attributeValueIncludedIn"), one.get("attributeValueIncludes")
-        given_values = several if isinstance(several, list) else [single]
-        values = [v for v in given_values if isinstance(v, str) and v]
-        if len(values) < len(given_values):
-            raise RecordError("a condition has no values", platform="purview")
-        name = str(one["attributeName"])
-        if name in out:
-            raise RecordError(f"a condition names {name} twice", platform="purview")
-        out[name] = frozenset(values)
-    return out
-
-
-def _conditions(value: Any) -> Iterator[Term]:
-    """The conditions of a role that can be read, whichever way they are joined."""
-    for some in value if isinstance(value, list) else ():
-        try:
-            yield _term(some)
-        except RecordError:
-            yield {_ACTION: frozenset(("unknown",))}
 
 
 def _each(value: Any) -> Iterator[Json]:

@@ -12,7 +12,8 @@ from governance.model import Facet, Fact, Grant, Policy
 from resources.facets import FactReader
 from resources.purview.access import open_reader
 from resources.purview.resource import PurviewResource
-from resources.purview.translate_access import Role, confers_of, facts_of, policies_of, role_of
+from resources.purview.translate_access import facts_of, policies_of
+from resources.purview.translate_roles import Role, confers_of, role_of
 from sandbox.faults import Exchange
 from sandbox.purview import assignments
 from sandbox.purview.face import Face

@@ -79,7 +79,9 @@ RETURNS TABLE (
         SELECT c.id, c.level, c.place, g.*
         FROM chain c JOIN it ON it.id = c.id
         JOIN inventory.privilege g ON g.source_id = c.source_id AND g.securable = c.place
-        WHERE (c.level = 0 OR (g.inherits AND NOT inventory.is_barred(c.source_id, it.container, c.level, g.privilege)))
+        WHERE (c.level = 0 OR (g.inherits AND (
+            c.source_id NOT IN (SELECT p.source_id FROM inventory.policy p WHERE p.kind = 'no_inheritance')
+            OR NOT inventory.is_barred(c.source_id, it.container, c.level, g.privilege))))
           AND (readers.path = '' OR g.path IN ('', readers.path)) AND readers.path <> ALL (g.except_paths)
           AND (g.tag_condition = '{}' OR inventory.tags_fulfil(g.tag_condition, c.id, readers.path))
     ), goals AS (
