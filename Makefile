@@ -49,7 +49,8 @@ lint: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# the whole takes some 40 minutes; `make bench TABLES=500` is a quick look
+# the whole takes some 20 minutes on a machine that does nothing else; `make bench PARTS=growth` measures one part anew,
+# `make bench TABLES=500` is a quick look
 bench: $(STAMP)
 	@$(BIN)/uv pip install -q -p $(BIN)/python -c constraints.txt -e '.[bench]'
 	$(BIN)/python -m bench.report $(if $(TABLES),--tables $(TABLES)) $(if $(ROUNDS),--rounds $(ROUNDS)) \

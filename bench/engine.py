@@ -16,18 +16,18 @@ from resources.inventory.migrations import migrate
 from resources.secret import Secret
 
 
-def run(endpoint: str, url: str, threads: int, tokens: bool) -> dict[str, float]:
+def run(endpoint: str, url: str, threads: int, tokens: bool, name: str = "bench") -> dict[str, float]:
     """One sync; the figures of it."""
     os.environ.update(BENCH_KEY="bench", BENCH_SECRET="bench")
     glue = GlueResource(
-        source="bench",
+        source=name,
         region="us-east-1",
         endpoint_url=endpoint,
         access_key_id=Secret(env="BENCH_KEY"),
         secret_access_key=Secret(env="BENCH_SECRET"),
         lake_formation=False,
     )
-    source = Source("bench", "glue", {})
+    source = Source(name, "glue", {})
     request = SyncRequest(
         source=source,
         run_id=str(uuid.uuid4()),
@@ -58,7 +58,8 @@ if __name__ == "__main__":
     options.add_argument("--threads", type=int, default=2)
     options.add_argument("--migrate", action="store_true", help="make the schema first, not counted")
     options.add_argument("--tokens", action="store_true", help="pass over what did not move its change token")
+    options.add_argument("--source", default="bench", help="its name; one that is there already goes on from there")
     given = options.parse_args()
     if given.migrate:
         migrate(given.url)
-    print(json.dumps(run(given.endpoint, given.url, given.threads, given.tokens)))
+    print(json.dumps(run(given.endpoint, given.url, given.threads, given.tokens, given.source)))

@@ -9,6 +9,7 @@ Each day one scope in ten is listed whole and every tenth dataset in it differs,
 
 import uuid
 from collections.abc import Iterator
+from typing import Literal
 
 import msgspec
 import psycopg
@@ -118,7 +119,7 @@ def one_sync(
         everything: all scopes, for a sync of the whole source.
         listed: pages that were made beforehand.
     """
-    mode = "scopes" if everything is None else "source"
+    mode: Literal["scopes", "source"] = "scopes" if everything is None else "source"
     with inventory_sync(inventory, SOURCE, str(uuid.uuid4()), "bench", mode, _BELIEVING) as sync:
         if everything is not None:
             sync.record_scopes(_listing(everything))

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,7 @@ STATE = ROOT / ".bench"
 
 PER_DATABASE = 250
 COLUMNS = 20
+PATIENCE = 1800
 Figures = dict[str, float]
 
 
@@ -31,12 +33,24 @@ def timed(command: Sequence[str], environment: Mapping[str, str], log: Path) -> 
     at = log.stat().st_size if log.exists() else 0
     with tempfile.NamedTemporaryFile() as out:
         measure = [sys.executable, "-I", "-S", str(ROOT / "bench" / "measure.py"), out.name, str(log), *command]
-        code = subprocess.run(measure, env=dict(environment), cwd=ROOT, check=False).returncode
+        code = _ended(subprocess.Popen(measure, env=dict(environment), cwd=ROOT, start_new_session=True))
         if code:
             said = log.read_bytes()[at:].decode(errors="replace")
             raise SystemExit(f"{' '.join(command)} ended with {code}:\n{said[-4000:]}")
         figures: Figures = json.loads(Path(out.name).read_bytes())
     return figures
+
+
+def _ended(process: "subprocess.Popen[bytes]") -> int:
+    """The exit code; after half an hour, or where we are stopped, the process and what it started are ended."""
+    try:
+        return process.wait(timeout=PATIENCE)
+    except BaseException as reason:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        if isinstance(reason, subprocess.TimeoutExpired):
+            return -signal.SIGKILL
+        raise
 
 
 def script(module: str, *arguments: str) -> Figures:
