@@ -2,16 +2,20 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
+import dagster as dg
 import pytest
 import requests
 
 from governance.model import Grant, LineageEdge, Membership, Policy, Usage
+from governance_pipelines.deployment import deployment
 from resources.inventory.database import Inventory
 from resources.inventory.facts.queries import FactQueries
 from sandbox.databricks.access import ADMIN_TOKEN
 from tests.fixtures.estate import SandboxSource, sandbox_source
 from tests.fixtures.facets import sync_facet_of
+from tests.fixtures.installation import installed, write_estate
 from tests.inventory.estate import rows
 
 pytestmark = pytest.mark.xdist_group("sync-databricks")
@@ -203,3 +207,47 @@ def test_forty_days_of_use_are_the_account(workspace: SandboxSource, inventory: 
         if u.principal == "dai@acme.example"
     ]
     assert (dai.reads, dai.writes, dai.days) == (32, 0, 8)
+
+
+# --- in Dagster ---
+
+
+@pytest.fixture
+def definitions(workspace: SandboxSource, inventory: Inventory, tmp_path: Path) -> Iterator[dg.Definitions]:
+    write_estate(tmp_path / "estate.yaml", [workspace])
+    with installed(tmp_path, inventory.url, tmp_path / "estate.yaml") as installation:
+        yield deployment(installation)
+
+
+def test_thirty_days_are_one_run_and_a_day_is_another(
+    workspace: SandboxSource, definitions: dg.Definitions, inventory: Inventory
+) -> None:
+    days = sorted({f.day for f in workspace.served.face.facts("usage") if isinstance(f, Usage)})
+    job = definitions.resolve_job_def("workspace_usage")
+    ranged = {
+        "dagster/asset_partition_range_start": days[0].isoformat(),
+        "dagster/asset_partition_range_end": days[29].isoformat(),
+    }
+    with dg.DagsterInstance.ephemeral() as instance:
+        whole = job.execute_in_process(instance=instance, tags=ranged)
+        one = job.execute_in_process(instance=instance, partition_key=days[35].isoformat())
+        partitions = instance.get_materialized_partitions(dg.AssetKey(["workspace", "usage"]))
+    assert whole.success and one.success
+    assert partitions == {d.isoformat() for d in (*days[:30], days[35])}
+    found = rows(inventory, "SELECT DISTINCT day FROM inventory.usage ORDER BY day")
+    assert [r["day"] for r in found] == [*days[:30], days[35]]
+
+
+def test_access_is_an_asset_with_its_checks(definitions: dg.Definitions, inventory: Inventory) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = definitions.resolve_job_def("workspace_access").execute_in_process(instance=instance)
+    assert {e.check_name: e.passed for e in result.get_asset_check_evaluations()} == {
+        "complete": True,
+        "no_sudden_loss": True,
+    }
+    (event,) = result.get_asset_materialization_events()
+    assert event.materialization.metadata["created"].value == len(
+        rows(inventory, "SELECT 1 FROM inventory.grants WHERE inherited_from IS NULL")
+        + rows(inventory, "SELECT 1 FROM inventory.memberships")
+        + rows(inventory, "SELECT 1 FROM inventory.policies")
+    )
