@@ -5,6 +5,15 @@ from typing import Any
 
 import msgspec
 
+_ABOVE = ("catalogs", "databases", "dbs", "schemas")
+_KINDS = ("tables", "views")
+_DIALECTS = {
+    "mssql": "tsql",
+    "https": "tsql",
+    "snowflake": "snowflake",
+    "databricks": "databricks",
+}
+
 
 class ViewNames(msgspec.Struct, frozen=True):
     """What a view's text is read with.
@@ -17,6 +26,7 @@ class ViewNames(msgspec.Struct, frozen=True):
         prefix: what the platform writes before names.
         suffix: what it writes behind them, such as `@cluster`.
         separator: between the parts of a name.
+        levels: the words before each part of a name, where the platform writes `databases/D/schemas/S/tables/T`.
     """
 
     qualified_name: str
@@ -26,9 +36,14 @@ class ViewNames(msgspec.Struct, frozen=True):
     prefix: str = ""
     suffix: str = ""
     separator: str = "."
+    levels: tuple[str, ...] = ()
 
     def stored(self, name: str) -> tuple[str, ...]:
         """The spellings under which the inventory may know a table that the text names, likeliest first."""
+        parts = name.split(".")
+        if self.levels and len(parts) == len(self.levels) + 1:
+            above = "".join(f"{word}/{part}/" for word, part in zip(self.levels, parts, strict=False))
+            return tuple(f"{self.prefix}{above}{kind}/{parts[-1]}" for kind in _KINDS)
         plain = name.replace(".", self.separator) if self.separator != "." else name
         own = f"{self.prefix}{plain}{self.suffix}"
         return (own,) if own == name else (own, name)
@@ -60,13 +75,24 @@ def view_names(platform: str, qualified_name: str, container: str, properties: M
 
 
 def _of_address(qualified_name: str, dialect: str) -> ViewNames:
-    """`mssql://server/database/schema/view`: its siblings lie under the same server."""
+    """`mssql://server/database/schema/view`, or with a word before each name: its siblings lie beside it."""
     scheme, _, rest = qualified_name.partition("://")
-    server, *parts = rest.split("/")
+    dialect = dialect or _DIALECTS.get(scheme, "hive")
+    segments = rest.split("/")
+    if len(segments) > 6 and segments[-6] in _ABOVE and segments[-4] in _ABOVE and segments[-2] in _KINDS:
+        return ViewNames(
+            qualified_name,
+            dialect,
+            segments[-5],
+            segments[-3],
+            prefix=f"{scheme}://{'/'.join(segments[:-6])}/",
+            levels=(segments[-6], segments[-4]),
+        )
+    server, *parts = segments
     catalog, schema = (["", "", *parts[:-1]])[-2:]
     return ViewNames(
         qualified_name,
-        dialect or ("tsql" if scheme in ("mssql", "https") else "hive"),
+        dialect,
         catalog,
         schema,
         prefix=f"{scheme}://{server}/",

@@ -212,7 +212,10 @@ DATASETS = (
         f"{SNOW}/SALES/views/DailySales",
         "finance",
         retail.DAILY_SALES,
-        attributes={"viewStatement": 'CREATE VIEW "DailySales" AS SELECT * FROM DAILY_SALES'},
+        attributes={
+            "viewStatement": 'CREATE VIEW "DailySales" AS\n'
+            'SELECT "store_id", sum("total") AS "revenue" FROM ORDERS GROUP BY 1 -- "net" of returns'
+        },
     ),
     Asset(
         "powerbi_dataset",

@@ -15,6 +15,7 @@ from resources.facets import open_facet
 from resources.inventory.database import Inventory
 from resources.inventory.facts.outcomes import FacetSummary
 from resources.inventory.facts.queries import FactQueries
+from resources.inventory.facts.views import ViewLineage
 from sandbox.purview import assignments, flows
 from sandbox.purview.collections import ACCOUNT
 from sandbox.purview.estate import COLLECTIONS
@@ -138,6 +139,20 @@ def test_lineage_of_a_column_goes_through_three_processes(purview: SandboxSource
     assert (flows.ORDERS, "order_id", linked, "order_id") in down
     again = read(purview, inventory, "lineage")
     assert (again.counts["created"], again.counts["closed"]) == (0, 0)
+
+
+def test_the_text_of_a_view_is_followed_to_the_table_beside_it(purview: SandboxSource, inventory: Inventory) -> None:
+    purview.sync(inventory)
+    request = FacetRequest(source=purview.source(), facet="lineage", run_id="views", actor="test")
+    *_, summary = sync_facet(request, ViewLineage(inventory, "purview", "purview"), inventory, Silent())
+    assert isinstance(summary, FacetSummary) and summary.status == "complete"
+    orders = flows.VIEW.replace("views/DailySales", "tables/ORDERS")
+    found = {
+        (e["upstream"], e["upstream_path"], e["downstream_path"], e["upstream_kind"])
+        for e in rows(inventory, "SELECT * FROM inventory.lineage WHERE downstream = %s", flows.VIEW)
+    }
+    assert (orders, "total", "revenue", "dataset") in found
+    assert {upstream for upstream, *_ in found} == {orders}
 
 
 def edges(found: Sequence[Any]) -> set[tuple[str, str, str, str]]:

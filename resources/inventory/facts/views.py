@@ -38,7 +38,9 @@ _COLUMNS = """
 SELECT d.qualified_name,
        array(SELECT c.path FROM inventory.dataset_column c WHERE c.dataset_id = d.id ORDER BY c.ordinal, c.path)
 FROM inventory.dataset d JOIN inventory.source s ON s.id = d.source_id
-WHERE s.name = %s AND d.qualified_name = ANY(%s) AND d.namespace = 'relation' AND d.state = 'present'
+WHERE s.name = %s AND d.qualified_name = ANY(%s) AND d.state = 'present'
+  -- in catalogues the namespace is the asset's type
+  AND d.namespace NOT IN ('volume', 'function', 'model')
 """
 
 
