@@ -65,6 +65,14 @@ def warehouse(inventory: Inventory, *datasets: Any) -> None:
 T = table("T", column("ID"), column("EMAIL", 2), scope="DB.S")
 
 
+def test_a_facet_s_reasons_are_told_with_the_parts_that_have_them(inventory: Inventory) -> None:
+    day = Scope("2026-03-07", "day")
+    read(inventory, facet="usage", part=day, error=Unavailable("no answer"))
+    ((source, facet, status, _, reasons),) = FactQueries(inventory).facet_summaries("run")
+    assert (source, facet, status) == ("warehouse", "usage", "partial")
+    assert [reason["message"] for reason in reasons] == ["2026-03-07: no answer"]
+
+
 def test_what_stays_costs_no_write_and_what_differs_has_a_history(inventory: Inventory) -> None:
     first = read(inventory, grant("DB.S.T", "ANALYST"), grant("DB.S.T", "LOADER", "INSERT", confers=("write",)))
     assert first.status is Status.COMPLETE

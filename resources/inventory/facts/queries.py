@@ -133,10 +133,15 @@ class FactQueries:
             return [row[0] for row in conn.execute(query, [qualified_name])]
 
     def facet_summaries(self, run_id: str) -> Iterator[tuple[str, str, str, dict[str, int], list[dict[str, Any]]]]:
-        """Source, facet, status, counts and reasons of the facet syncs of a run."""
+        """Source, facet, status, counts and reasons of the facet syncs of a run; a part's with its name."""
         query: LiteralString = (
-            "SELECT source, facet, status, counts, reasons FROM inventory.sync_runs"
-            " WHERE run_id = %s AND facet <> 'metadata' ORDER BY sync_id"
+            "SELECT r.source, r.facet, r.status, r.counts, r.reasons || coalesce(p.reasons, '[]')"
+            " FROM inventory.sync_runs r LEFT JOIN LATERAL ("
+            "   SELECT jsonb_agg(e.told || jsonb_build_object('message', concat(p.scope, ': ', e.told->>'message'))"
+            "     ORDER BY p.scope) AS reasons"
+            "   FROM inventory.sync_scopes p, jsonb_array_elements(p.reasons) e (told)"
+            "   WHERE p.sync_id = r.sync_id AND p.facet = r.facet"
+            " ) p ON true WHERE r.run_id = %s AND r.facet <> 'metadata' ORDER BY r.sync_id"
         )
         with self._inventory.connection() as conn:
             yield from conn.execute(query, [run_id])
