@@ -15,18 +15,25 @@ from databricks.sdk.clock import Clock
 from databricks.sdk.core import ApiClient, Config
 from databricks.sdk.errors.base import DatabricksError
 
-from governance.errors import AuthenticationError, GovernanceError, ProtocolError
+from governance.errors import AuthenticationError, DeadlineExceeded, GovernanceError, ProtocolError
 from resources.calls import Caller, CallPolicy, Meter
 from resources.cursors import MOST_RESTARTS, has_expired, named
 from resources.databricks.client_auth import MachineToken, PersonalToken
 from resources.databricks.client_errors import PLATFORM, Answer, classify, is_stale_token
 from resources.http_bounded import BoundedAdapter
-from resources.http_errors import retry_after
+from resources.http_errors import Damaged, Oversized, retry_after
 
 Json = dict[str, Any]
 
 CATALOG = "/api/2.1/unity-catalog"
 STATEMENTS = "/api/2.0/sql/statements"
+MOST_TABLES = 50
+"""Tables with their columns on one page, which is what the server gives at most."""
+
+_TOO_MUCH = frozenset({408, 413, 414, 504})
+_SMALLER: tuple[type[GovernanceError], ...] = (DeadlineExceeded, Damaged)
+"""Errors that a smaller question may avoid."""
+
 _MOST_EMPTY = 1_000
 """Empty pages in a row after which a next token is taken for endless."""
 
@@ -113,19 +120,30 @@ class Workspace:
         Raises:
             GovernanceError: a page failed for good, or the tokens lead in a circle or nowhere.
         """
+        # only a page of tables, with their columns, is ever too much
+        heavy = path == "/tables" and not query.get("omit_columns")
+        size = self.meter.paces.batch(f"GET {CATALOG}{path}", MOST_TABLES) if heavy else None
         query = {"max_results": 0, **query}
         seen: set[str] = set()
         known: set[str] = set()
         empty = restarts = 0
         while True:
+            asked = 1 if size is None else size.size
+            if size is not None:
+                query["max_results"] = asked if asked < MOST_TABLES else 0
             try:
-                answer = self.get(path, query)
+                answer = self._call("GET", f"{CATALOG}{path}", query, None, divisible=asked > 1)
             except GovernanceError as error:
+                if size is not None and asked > 1 and isinstance(error, Oversized):
+                    size.too_many(asked)
+                    continue
                 if not has_expired(error, query.pop("page_token", None)) or restarts == MOST_RESTARTS:
                     raise
                 # from its beginning, records and all: what is told twice counts once
                 restarts, seen, known = restarts + 1, set(), set()
                 continue
+            if size is not None:
+                size.went_well(asked)
             self.meter.add(pages=1)
             # an empty list may be left out, but then there is nothing else but the token
             records = answer.get(key, [] if answer.keys() <= {"next_page_token"} else None)
@@ -151,7 +169,9 @@ class Workspace:
         """Gives back the sockets."""
         self._http.close()
 
-    def _call(self, method: str, path: str, query: Json | None, body: Json | None) -> Json:
+    def _call(self, method: str, path: str, query: Json | None, body: Json | None, *, divisible: bool = False) -> Json:
+        """The answer; where less can be asked for, what may be too much is Oversized and not tried again as it is."""
+
         def once() -> Json:
             # the SDK builds its address by pasting: what is no plain path must be escaped before
             answer = self._api.do(method, path, query=query, body=body, headers={"Accept": "application/json"})
@@ -168,7 +188,16 @@ class Workspace:
                     raise
             return once()
 
-        return self.caller(f"{method} {path}", call)
+        def smaller() -> Json:
+            try:
+                return call()
+            except (DatabricksError, TimeoutError, requests.RequestException, RecursionError) as error:
+                said = self._classify(error, f"{method} {path}")
+                if self._last().status not in _TOO_MUCH and not isinstance(said, _SMALLER):
+                    raise
+                raise Oversized(str(said or error), platform=PLATFORM, operation=f"{method} {path}") from error
+
+        return self.caller(f"{method} {path}", smaller if divisible else call)
 
     def _classify(self, error: Exception, operation: str) -> GovernanceError | None:
         return classify(error, operation, self._last(), self.grantee)

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -215,4 +216,22 @@ def test_a_batch_whose_answer_cannot_be_read_is_asked_for_in_parts(
     assert result.summary.status == "complete", result.summary.reasons
     (row,) = [r for r in pace.rows(inventory, source.name) if r.kind == "batch"]
     assert row.value is not None and row.value < 10
+    source.recovers(inventory)
+
+
+@on("databricks")
+@pytest.mark.parametrize(
+    "fault", [*({"action": "fail", "status": status} for status in (408, 413, 414, 504)), {"action": "garble"}], ids=str
+)
+def test_pages_of_tables_that_are_too_much_are_halved(
+    source: Misbehaving, inventory: Inventory, fault: dict[str, Any]
+) -> None:
+    whole = r"unity-catalog/tables\?(?!.*omit_columns).*max_results=(0|25|12)\b"
+    source.faults({**fault, "match": whole})
+    result = source.sync(inventory, threads=2)
+    assert result.summary.status == "complete", result.summary.reasons
+    (row,) = [r for r in pace.rows(inventory, source.name) if r.kind == "batch"]
+    assert row.bucket.endswith("/tables") and row.bound == 50 and row.value in (6, 12)
+    struck = source.served.face.faults.listed()[0]["struck"]
+    assert 3 <= struck <= 8, "three sizes for each thread, and a larger one once in a while"
     source.recovers(inventory)
