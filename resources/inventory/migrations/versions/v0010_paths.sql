@@ -1,0 +1,110 @@
+-- What is said of a column holds for the fields below it, and a tag nearer to it takes the place of one further up.
+CREATE FUNCTION inventory.path_covers(above text, path text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT above = '' OR above = path
+        OR (starts_with(path, above) AND substr(path, length(above) + 1, 1) IN ('.', '[', '{'))
+$$;
+
+CREATE OR REPLACE FUNCTION inventory.tags_fulfil(condition jsonb, dataset bigint, column_path text)
+RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog AS $$
+    SELECT condition <> '{}'::jsonb AND NOT EXISTS (
+        SELECT FROM jsonb_each(condition) wanted
+        WHERE NOT EXISTS (
+            SELECT FROM inventory.dataset_tag t
+            WHERE t.dataset_id = dataset AND t.tag = wanted.key AND inventory.path_covers(t.path, column_path)
+              AND (jsonb_array_length(wanted.value) = 0 OR wanted.value ? coalesce(t.value, ''))
+              AND NOT EXISTS (
+                  SELECT FROM inventory.dataset_tag nearer
+                  WHERE nearer.dataset_id = dataset AND nearer.tag = t.tag AND length(nearer.path) > length(t.path)
+                    AND inventory.path_covers(nearer.path, column_path))))
+$$;
+
+CREATE OR REPLACE FUNCTION inventory.readers(source text, qualified_name text, path text DEFAULT '')
+RETURNS TABLE (
+    principal text, principal_kind text, via text[], privilege text, securable text, limited_by text[],
+    masked_by text[], lacking text[]
+) LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog AS $$
+    WITH RECURSIVE it AS (
+        SELECT d.id, d.source_id, d.qualified_name, d.container, s.platform
+        FROM inventory.dataset d JOIN inventory.source s ON s.id = d.source_id
+        WHERE s.name = readers.source AND d.qualified_name = readers.qualified_name AND d.state = 'present'
+    ), chain AS (
+        SELECT it.id, it.source_id, it.platform, it.qualified_name AS place, 0 AS level FROM it
+        UNION ALL
+        SELECT it.id, it.source_id, it.platform, a.qualified_name, a.level
+        FROM it CROSS JOIN LATERAL inventory.containers_above(it.source_id, it.container) a
+    ), given AS (
+        SELECT c.id, c.level, c.place, g.*
+        FROM chain c JOIN it ON it.id = c.id
+        JOIN inventory.privilege g ON g.source_id = c.source_id AND g.securable = c.place
+        WHERE (c.level = 0 OR (g.inherits AND NOT inventory.is_barred(c.source_id, it.container, c.level, g.privilege)))
+          AND (readers.path = '' OR inventory.path_covers(g.path, readers.path))
+          AND NOT EXISTS (SELECT FROM unnest(g.except_paths) e WHERE inventory.path_covers(e, readers.path))
+          AND (g.tag_condition = '{}' OR inventory.tags_fulfil(g.tag_condition, c.id, readers.path)
+               -- without a path: anything of it
+               OR (readers.path = '' AND EXISTS (
+                   SELECT FROM inventory.dataset_tag t
+                   WHERE t.dataset_id = c.id AND t.path <> '' AND g.tag_condition ? t.tag
+                     AND inventory.tags_fulfil(g.tag_condition, c.id, t.path))))
+    ), goals AS (
+        SELECT CASE WHEN g.denies THEN 'deny' ELSE 'read' END AS goal, g.source_id, g.principal, g.principal_kind,
+               g.privilege, g.securable, g.limited_by, ARRAY[g.privilege || ' on ' || g.securable] AS via
+        FROM given g WHERE 'read' = ANY (g.confers)
+        UNION ALL
+        -- on some platforms one must be let through every container on the way
+        SELECT 'use ' || c.place, g.source_id, g.principal, g.principal_kind, NULL, NULL, NULL, NULL
+        FROM chain c
+        JOIN chain higher ON higher.id = c.id AND higher.level >= c.level
+        JOIN inventory.privilege g ON g.source_id = c.source_id AND g.securable = higher.place
+             AND (higher.level = c.level OR g.inherits)
+        WHERE c.level > 0 AND c.platform IN ('snowflake', 'databricks') AND 'use' = ANY (g.confers) AND NOT g.denies
+    ), reach AS (
+        SELECT * FROM goals
+        UNION
+        SELECT r.goal, r.source_id, m.member, m.member_kind, r.privilege, r.securable, r.limited_by,
+               (m.role_kind || ' ' || m.role) || r.via
+        FROM reach r
+        JOIN inventory.membership m ON m.source_id = r.source_id AND m.role = r.principal AND m.role_kind = r.principal_kind
+        WHERE r.via IS NULL OR (cardinality(r.via) < 32 AND (m.member_kind || ' ' || m.member) <> ALL (r.via))
+    )
+    SELECT r.principal, r.principal_kind, (r.principal_kind || ' ' || r.principal) || r.via, r.privilege, r.securable,
+           array_remove(array_cat(ARRAY[r.limited_by], (
+               SELECT array_agg(DISTINCT p.policy) FROM chain c
+               JOIN inventory.policy p ON p.source_id = c.source_id AND p.securable = c.place
+               WHERE p.kind IN ('row_filter', 'tag_filter') AND (c.level = 0 OR p.inherits)
+                 AND (p.tag_condition = '{}' OR inventory.tags_fulfil(p.tag_condition, c.id, readers.path))
+                 AND (p.applies_to = '{}' OR EXISTS (SELECT FROM unnest(r.via || r.principal) v, unnest(p.applies_to) w
+                                                     WHERE v = w OR v LIKE '% ' || w))
+                 AND NOT EXISTS (SELECT FROM unnest(r.via || r.principal) v, unnest(p.exempt) w
+                                 WHERE v = w OR v LIKE '% ' || w))), NULL),
+           coalesce((
+               SELECT array_agg(DISTINCT p.policy) FROM chain c
+               JOIN inventory.policy p ON p.source_id = c.source_id AND p.securable = c.place
+               WHERE p.kind IN ('column_mask', 'tag_mask') AND (c.level = 0 OR p.inherits)
+                 AND readers.path <> '' AND inventory.path_covers(p.path, readers.path)
+                 AND (p.tag_condition = '{}' OR inventory.tags_fulfil(p.tag_condition, c.id, readers.path))
+                 AND (p.applies_to = '{}' OR EXISTS (SELECT FROM unnest(r.via || r.principal) v, unnest(p.applies_to) w
+                                                     WHERE v = w OR v LIKE '% ' || w))
+                 AND NOT EXISTS (SELECT FROM unnest(r.via || r.principal) v, unnest(p.exempt) w
+                                 WHERE v = w OR v LIKE '% ' || w)), '{}'),
+           coalesce((
+               SELECT array_agg('the right to use ' || c.place ORDER BY c.level) FROM chain c
+               WHERE c.level > 0 AND c.platform IN ('snowflake', 'databricks')
+                 AND NOT EXISTS (SELECT FROM reach u WHERE u.goal = 'use ' || c.place AND (
+                     (u.principal = r.principal AND u.principal_kind = r.principal_kind) OR u.principal_kind = 'public'))),
+               '{}')
+    FROM reach r
+    WHERE r.goal = 'read'
+      -- what is denied to everybody, or to an account, is denied to each of them
+      AND NOT EXISTS (SELECT FROM reach n WHERE n.goal = 'deny' AND (
+          (n.principal = r.principal AND n.principal_kind = r.principal_kind) OR n.principal_kind = 'public'
+          OR (n.principal_kind = 'account' AND position(':' || n.principal || ':' IN r.principal) > 0)))
+$$;
+
+COMMENT ON FUNCTION inventory.path_covers(text, text) IS 'Whether a path is another, or that of a column or field which the other is below; an empty one covers all.';
+COMMENT ON FUNCTION inventory.tags_fulfil(jsonb, bigint, text) IS 'Whether the tags of a dataset and column fulfil a condition; a tag nearer to the column takes the place of one further up.';
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'governance_reader') THEN
+        GRANT EXECUTE ON FUNCTION inventory.path_covers(text, text) TO governance_reader;
+    END IF;
+END $$;
