@@ -12,6 +12,7 @@ from governance.listing import Quarantined
 from governance.model import Container, Dataset, Tag
 from governance.text import clean, is_clean
 from resources.atlas.translate_columns import columns_of_entity
+from resources.atlas.translate_places import address_in
 from resources.atlas.translate_types import TypeModel, active
 
 Json = Mapping[str, Any]
@@ -23,7 +24,10 @@ _HIVE_KINDS = {
     "VIEW": "view",
     "MATERIALIZED_VIEW": "materialized_view",
 }
-_FILE_SETS = {"fs_path", "hdfs_path"}
+_FILE_SETS = frozenset(
+    "fs_path hdfs_path aws_s3_pseudo_dir aws_s3_object aws_s3_v2_directory aws_s3_v2_object adls_gen2_directory "
+    "adls_gen2_blob gcp_storage_virtual_directory gcp_storage_object ozone_key".split()
+)
 _TABLES = {"hive_table", "rdbms_table", "spark_table", "hbase_table"}
 _SAID_ELSEWHERE = frozenset({"qualifiedName", "name", "owner", "location", "viewOriginalText"})
 _FORMATS = ("parquet", "orc", "avro", "json", "csv", "sequencefile", "rcfile", "text")
@@ -57,12 +61,16 @@ class Translator:
     def referred(self, entity: Json, parts: Mapping[str, Json]) -> set[str]:
         """The guids whose names the entity's record needs: parents, sources of classifications, terms."""
         relations = _object(entity, "relationshipAttributes")
-        guids = {str(p["guid"]) for p in self._parents(entity)}
+        guids = set(self.parent_guids(entity))
         guids |= {str(t["guid"]) for t in active(relations.get("meanings"))}
         for one in (entity, *(parts[g] for g in self.part_guids(entity) if g in parts)):
             guids |= {str(c["entityGuid"]) for c in _classifications(one) if c.get("entityGuid") != one.get("guid")}
             guids |= {str(t["guid"]) for t in active(_object(one, "relationshipAttributes").get("meanings"))}
         return guids
+
+    def parent_guids(self, entity: Json) -> list[str]:
+        """The guids of what the entity is in."""
+        return [str(p["guid"]) for p in self._parents(entity)]
 
     def part_guids(self, entity: Json) -> list[str]:
         """The guids of the columns and of the storage description."""
@@ -123,9 +131,7 @@ class Translator:
             comment=_text(attributes.get("comment")) or _text(attributes.get("description")),
             owner=_text(attributes.get("owner")),
             format=_text(attributes.get("provider")) or _format(storage),
-            location=_text(storage.get("location"))
-            or _text(attributes.get("location"))
-            or _text(attributes.get("path")),
+            location=self._location(storage, attributes) or self._address(type_name, qualified_name),
             row_count=_count(parameters.get("numRows")),
             size_bytes=_count(parameters.get("totalSize")),
             properties=self._properties(entity, storage),
@@ -167,6 +173,14 @@ class Translator:
         )
 
     # --- properties ---
+
+    @staticmethod
+    def _location(storage: Json, attributes: Json) -> str | None:
+        return _text(storage.get("location")) or _text(attributes.get("location")) or _text(attributes.get("path"))
+
+    def _address(self, type_name: str, qualified_name: str) -> str | None:
+        """The address in the name of a file or folder; what has columns is no file."""
+        return None if self.types.column_attributes(type_name) else address_in(qualified_name)
 
     def _storage(self, entity: Json, parts: Mapping[str, Json]) -> Json:
         relations = _object(entity, "relationshipAttributes")

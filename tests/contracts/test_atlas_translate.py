@@ -3,10 +3,12 @@
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from resources.atlas.translate import Named, Translator, kind_of
+from resources.atlas.translate_places import address_in
 from resources.atlas.translate_types import TypeModel
 from sandbox.atlas.engine import Engine
 
@@ -94,3 +96,34 @@ def test_kinds_are_the_inventorys_words() -> None:
     assert kind_of("spark_table", {"tableType": "EXTERNAL"}) == "external_table"
     assert kind_of("rdbms_table", {"type": "view"}) == "view"
     assert kind_of("retail_feature_table", {}) == "retail_feature_table"
+
+
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        ("hdfs://nn:8020/landing/orders@primary", "hdfs://nn:8020/landing/orders"),
+        ("hdfs://nn/landing/orders", "hdfs://nn/landing/orders"),
+        ("s3a://lake/crm/customers/@cm", "s3a://lake/crm/customers/"),
+        ("s3a://lake/by@hand/x", "s3a://lake/by@hand/x"),
+        ("s3a://lake@cm", "s3a://lake"),
+        ("abfss://data@acme.dfs.core.windows.net/dir/@cm", "abfss://data@acme.dfs.core.windows.net/dir/"),
+        ("abfss://data@acme.dfs.core.windows.net@cm", "abfss://data@acme.dfs.core.windows.net"),
+        ("abfss://data@acme.dfs.core.windows.net", "abfss://data@acme.dfs.core.windows.net"),
+        ("sales.orders@primary", None),
+        ("kafka://broker:9092/orders", None),
+        ("s3a", None),
+    ],
+)
+def test_the_address_in_a_name_is_what_stands_before_the_cluster(name: str, address: str | None) -> None:
+    assert address_in(name) == address
+
+
+def test_a_folder_has_its_address_as_location_and_a_table_of_that_name_does_not() -> None:
+    def of(type_name: str, **attributes: Any) -> Any:
+        named = {"qualifiedName": "s3a://lake/crm@cm", "name": "crm", **attributes}
+        (dataset,), _, _ = TRANSLATOR.records([{"typeName": type_name, "attributes": named}], {}, {})
+        return dataset
+
+    assert (of("fs_path", path="/mnt/crm").location, of("fs_path").location) == ("/mnt/crm", "s3a://lake/crm")
+    assert (of("spark_table").location, of("DataSet").location) == (None, "s3a://lake/crm")
+    assert of("fs_path").kind == of("aws_s3_v2_directory").kind == "file_set"
