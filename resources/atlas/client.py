@@ -5,7 +5,7 @@ made through `call_api` with the answer's plain JSON, over a session that raises
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -29,11 +29,16 @@ MOST_HITS = 10_000
 """How many hits one search of Atlas can reach (`atlas.search.maxlimit`)."""
 
 BULK = "atlas:entity/bulk"
+
+HIDDEN = "-1"
+"""The guid that Atlas shows of an entity which the caller may not read."""
+
 _TOGETHER = 100
 """Guids in one bulk call: some 300 make the address too long for the server."""
 
 _CREATED, _MODIFIED = "__timestamp", "__modificationTimestamp"
 _VERSION = API(BASE_URI + "admin/version", HTTPMethod.GET, HTTPStatus.OK)
+_SESSION = API(BASE_URI + "admin/session", HTTPMethod.GET, HTTPStatus.OK)
 _NONE: Json = {}
 
 
@@ -98,6 +103,7 @@ class Atlas:
     def headers(self, type_name: str) -> Iterator[list[Json]]:
         """The headers of a type's own entities that are not deleted, page by page, oldest first.
 
+        One that the caller may not read comes without attributes and with the guid `HIDDEN`.
         A page starts at the creation time where the last one ended and not at an offset: so no search goes past the
         10,000 hits that Atlas gives, and an entity deleted meanwhile moves no other one out of sight.
 
@@ -130,6 +136,18 @@ class Atlas:
                 offset += len(hits)
                 seen |= {str(h.get("guid")) for h in hits}
 
+    def samples(self, type_names: Iterable[str]) -> list[Json]:
+        """The header of one entity of each of these types that has any: what a user may read goes by type mostly."""
+        found: list[Json] = []
+        for name in type_names:
+            asked = {"typeName": name, "includeSubTypes": False, "excludeDeletedEntities": True, "limit": 1}
+            found += self._search(asked).get("entities") or []
+        return found
+
+    def identity(self) -> Json:
+        """Who calls, in which groups, and whether they may create and update entities."""
+        return self._call("atlas:admin/session", _SESSION) or _NONE
+
     def change_token(self, type_name: str) -> str:
         """How many entities a type has and when the last one was changed, the deleted ones too."""
         answer = self._search(
@@ -156,7 +174,7 @@ class Atlas:
 
     # --- entities ---
 
-    def entities(self, guids: Sequence[str], *, names_only: bool = False) -> Iterator[Json]:
+    def entities(self, guids: Sequence[str], *, names_only: bool = False, alone: bool = False) -> Iterator[Json]:
         """The answers of bulk gets over all these entities: `entities` and `referredEntities`.
 
         One that has been purged meanwhile is left out.
@@ -164,14 +182,15 @@ class Atlas:
         Args:
             guids: whose.
             names_only: without relationships and parts.
+            alone: with relationships, without parts.
         """
-        for answers in self.batches.fetch(guids, lambda some: self._bulk(some, names_only)):
+        for answers in self.batches.fetch(guids, lambda some: self._bulk(some, names_only, alone)):
             yield from answers
 
-    def _bulk(self, guids: Sequence[str], names_only: bool) -> list[Json]:
+    def _bulk(self, guids: Sequence[str], names_only: bool, alone: bool) -> list[Json]:
         params = {
             "guid": list(guids),
-            "minExtInfo": str(names_only).lower(),
+            "minExtInfo": str(names_only or alone).lower(),
             "ignoreRelationships": str(names_only).lower(),
         }
         try:
@@ -181,7 +200,7 @@ class Atlas:
             if len(guids) == 1:
                 return []
             half = len(guids) // 2
-            return [*self._bulk(guids[:half], names_only), *self._bulk(guids[half:], names_only)]
+            return [*self._bulk(guids[:half], names_only, alone), *self._bulk(guids[half:], names_only, alone)]
 
     def _get_bulk(self, params: dict[str, Any]) -> Json:
         """One bulk call. What a smaller one may avoid is Oversized, and not tried again as it is."""

@@ -6,9 +6,10 @@ from typing import Any
 
 from governance.errors import PermissionDenied
 from governance.filters import NameFilter
-from governance.listing import Page, Presence, Probe, Scope, ScopeListing
+from governance.listing import Page, Presence, Probe, Reason, Scope, ScopeListing
 from governance.text import clean
 from resources.atlas.client import Atlas
+from resources.atlas.client_rights import Readable, grant, hidden_reason, hidden_types, shown
 from resources.atlas.translate import MALFORMED, Named, Translator
 from resources.source import Reader
 
@@ -24,28 +25,43 @@ class AtlasReader(Reader):
     def __init__(self, atlas: Atlas) -> None:
         self.atlas = atlas
         self.meter = atlas.caller.meter
+        self._readable = Readable(atlas)
         self._names: dict[str, Named] = {}
         self._lock = threading.Lock()
 
     # --- what there is ---
 
     def probe(self) -> Iterator[Probe]:
-        """Reachable and authenticated; may read types; may read entities."""
+        """Reachable and authenticated, and as whom; may read types; may read entities."""
         version = self.atlas.version()
         yield Probe("connection", True, f"{version.get('Name', 'Atlas')} {version.get('Version', '')}".strip())
+        yield self._session_probe()
         try:
             types = self.atlas.types.dataset_types
         except PermissionDenied as error:
-            yield Probe("types", False, error.message, "type-read", _grant("type-read on all types"))
+            yield Probe("types", False, error.message, "type-read", grant("type-read on all types"))
             return
         yield Probe("types", True, f"{len(types)} types of dataset")
+        yield self._entities_probe(types)
+
+    def _entities_probe(self, types: Sequence[str]) -> Probe:
+        """Whether one entity of each type can be read."""
         try:
-            found = next(iter(self.atlas.headers("DataSet")), [])
-            list(self.atlas.entities([str(h["guid"]) for h in found[:1]]))
+            found = self.atlas.samples(types)
+            list(self.atlas.entities(shown(found), names_only=True))
         except PermissionDenied as error:
-            yield Probe("entities", False, error.message, "entity-read", _grant("entity-read on all entities"))
-            return
-        yield Probe("entities", True, "entities can be searched and read")
+            return Probe("entities", False, error.message, "entity-read", grant("entity-read on all entities"))
+        if said := hidden_types(found):
+            return Probe("entities", False, said, "entity-read", grant("entity-read on all entities"))
+        return Probe("entities", True, "entities can be searched and read")
+
+    def _session_probe(self) -> Probe:
+        """Who the reader is, and whether it may do more than it needs."""
+        told = self.atlas.identity()
+        groups = ", ".join(map(str, told.get("groups") or ())) or "none"
+        may = [act for act in ("create", "update") if told.get(f"atlas.entity.{act}.allowed")]
+        more = f"may {' and '.join(may)} entities, which nothing here needs" if may else "may change no entity"
+        return Probe("session", True, f"{told.get('userName')}, groups: {groups}; {more}")
 
     def scopes(self, names: NameFilter) -> ScopeListing:
         """Every type of dataset. A type says nothing of its entities' names, so no filter hides one."""
@@ -77,8 +93,9 @@ class AtlasReader(Reader):
         """The type's entities a batch at a time; those that the filter excludes are never fetched."""
         said: set[str] = set()
         for headers in self.atlas.headers(scope.name):
-            guids = [str(h["guid"]) for h in headers if names.is_open or _is_wanted(h, names)]
-            for answer in self.atlas.entities(guids):
+            if hidden_types(headers):
+                yield Page(reasons=(hidden_reason(scope.name),))
+            for answer in self.atlas.entities(shown(h for h in headers if names.is_open or _is_wanted(h, names))):
                 self.meter.add(pages=1)
                 yield self._page(answer, said)
 
@@ -86,11 +103,11 @@ class AtlasReader(Reader):
         translator = Translator(self.atlas.types)
         entities = [e for e in answer.get("entities") or () if not _is_deleted(e)]
         parts = self._parts(translator, entities, answer.get("referredEntities") or {})
-        names = self._named(translator, entities, parts)
+        names, reasons = self._named(translator, entities, parts)
         datasets, containers, odd = translator.records(entities, parts, names)
         new = tuple(c for name, c in containers.items() if name not in said)
         said.update(containers)
-        return Page(datasets, new, odd)
+        return Page(datasets, new, odd, reasons)
 
     def _parts(self, translator: Translator, entities: list[Json], came: Mapping[str, Json]) -> dict[str, Json]:
         """The columns and storage descriptions of these entities; those that did not come along are fetched."""
@@ -104,21 +121,31 @@ class AtlasReader(Reader):
             missing = [g for g in inner if g not in parts]
         return parts
 
-    def _named(self, translator: Translator, entities: list[Json], parts: Mapping[str, Json]) -> Mapping[str, Named]:
-        """The names of everything that these entities refer to."""
+    def _named(
+        self, translator: Translator, entities: list[Json], parts: Mapping[str, Json]
+    ) -> tuple[Mapping[str, Named], tuple[Reason, ...]]:
+        """The names of everything that these entities refer to, and what stood in the way of one.
+
+        Raises:
+            PermissionDenied: what one of them is in may not be read.
+        """
         wanted = {g for e in entities for g in _tolerant(lambda one: translator.referred(one, parts), e)}
         with self._lock:
             if len(self._names) > _MOST_NAMES:
                 self._names.clear()
             known = {g: self._names[g] for g in wanted if g in self._names}
         found: dict[str, Named] = {}
-        for answer in self.atlas.entities(sorted(wanted - known.keys()), names_only=True):
-            for entity in clean(answer.get("entities") or []):
-                name = (entity.get("attributes") or {}).get("qualifiedName")
-                found[str(entity.get("guid"))] = Named(str(name or entity.get("guid")), str(entity["typeName"]), entity)
+        for entity in clean(self._readable.get(sorted(wanted - known.keys()), names_only=True)):
+            name = (entity.get("attributes") or {}).get("qualifiedName")
+            found[str(entity.get("guid"))] = Named(str(name or entity.get("guid")), str(entity["typeName"]), entity)
         with self._lock:
             self._names |= found
-        return known | found
+        refused = wanted & self._readable.refused.keys()
+        reason = self._readable.reason("terms and the origins of classifications are not all known by name")
+        if any(g in refused for e in entities for g in _tolerant(translator.parent_guids, e)):
+            # without it the datasets would move out of their database
+            raise PermissionDenied(reason.message, platform="atlas", operation=reason.operation, remedy=reason.remedy)
+        return known | found, (reason,) if refused else ()
 
     def close(self) -> None:
         """Gives back the sockets."""
@@ -145,9 +172,3 @@ def _is_whole(part: Any) -> bool:
 def _is_wanted(header: Json, names: NameFilter) -> bool:
     name = (header.get("attributes") or {}).get("qualifiedName")
     return not isinstance(name, str) or names.matches(name)
-
-
-def _grant(privilege: str) -> str:
-    return (
-        f"give the user {privilege}: in Apache Ranger a policy on the Atlas service, else the simple authorizer's file"
-    )

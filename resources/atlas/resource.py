@@ -10,6 +10,7 @@ from resources.secret import Secret
 from resources.source import SourceResource
 
 if TYPE_CHECKING:
+    from resources.atlas.client import Atlas
     from resources.atlas.client_reader import AtlasReader
 
 
@@ -35,8 +36,17 @@ class AtlasResource(SourceResource):
         Raises:
             ConfigurationError: a secret is missing, or the ways to sign in contradict each other.
         """
-        from resources.atlas.client import Atlas
         from resources.atlas.client_reader import AtlasReader
+
+        return AtlasReader(self.connect())
+
+    def connect(self) -> "Atlas":
+        """A connection for a reader.
+
+        Raises:
+            ConfigurationError: as `reader`.
+        """
+        from resources.atlas.client import Atlas
         from resources.http import Bearer, RestSession
 
         secret = self._secret()
@@ -47,7 +57,7 @@ class AtlasResource(SourceResource):
             verify=(self.ca_bundle or True) if self.verify_tls else False,
             secrets=(secret,),
         )
-        return AtlasReader(Atlas(self.url, session, self.policy, self.page_size))
+        return Atlas(self.url, session, self.policy, self.page_size)
 
     def _secret(self) -> str:
         """The password, or the token where there is no user."""

@@ -10,6 +10,7 @@ Json = Mapping[str, Any]
 T = TypeVar("T")
 
 DATASET = "DataSet"
+PROCESS = "Process"
 _COLUMN_ATTRIBUTES = ("columns", "partitionKeys", "partition_keys", "column_families", "fields")
 """What the well-known models call the attribute that holds columns, in the order in which columns come."""
 
@@ -82,6 +83,15 @@ class TypeModel:
         """The types that are listed, by name."""
         return tuple(sorted(n for n in self._entities if self.is_dataset(n) and n not in self.column_types))
 
+    def is_process(self, name: str) -> bool:
+        """Whether the type is Process or inherits from it."""
+        return PROCESS in self.lineage(name)
+
+    @cached_property
+    def process_types(self) -> tuple[str, ...]:
+        """The types that connect datasets, by name."""
+        return tuple(sorted(n for n in self._entities if self.is_process(n)))
+
     def references(self, name: str) -> tuple[Reference, ...]:
         """Every reference of a type, the inherited ones too."""
         return self._once(
@@ -152,11 +162,15 @@ def is_partition(attribute: str) -> bool:
 
 def active(references: Any) -> Iterable[Json]:
     """The references of a relationship attribute whose entity and edge are not deleted; one or several, or none."""
-    several = references if isinstance(references, list) else [references] if references else []
-    for one in several:
-        if (
-            isinstance(one, dict)
-            and one.get("entityStatus", "ACTIVE") == "ACTIVE"
-            and one.get("relationshipStatus", "ACTIVE") == "ACTIVE"
-        ):
-            yield one
+    return (one for one in several(references) if is_active(one))
+
+
+def several(references: Any) -> list[Json]:
+    """The references of an attribute, deleted ones too; one or several, or none."""
+    found = references if isinstance(references, list) else [references] if references else []
+    return [one for one in found if isinstance(one, dict)]
+
+
+def is_active(reference: Json) -> bool:
+    """Whether neither the entity nor the edge to it is deleted."""
+    return all(reference.get(state, "ACTIVE") == "ACTIVE" for state in ("entityStatus", "relationshipStatus"))

@@ -7,8 +7,9 @@
 """
 
 import json
+import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -27,10 +28,15 @@ Call = Callable[["Query"], Json]
 
 
 class Caller:
-    """Who calls, and whether they may change anything."""
+    """Who calls, whether they may change anything, and entities of which types they may read."""
 
-    def __init__(self, name: str, *, may_write: bool = True) -> None:
-        self.name, self.may_write = name, may_write
+    def __init__(self, name: str, *, may_write: bool = True, reads: str = ".*", group: str = "") -> None:
+        self.name, self.may_write, self.group = name, may_write, group
+        self._reads = re.compile(reads)
+
+    def may_read(self, type_name: str) -> bool:
+        """Whether entities of this type are shown to them."""
+        return self._reads.fullmatch(type_name) is not None
 
 
 class Query:
@@ -114,7 +120,9 @@ class Calls:
 
     def entity(self, q: Query) -> Json:
         """GET /entity/guid/{guid}."""
-        return self.engine.entity(q.path["guid"], **self._extent(q))
+        shown = self.engine.entity(q.path["guid"], **self._extent(q))
+        _check(q.caller, [shown["entity"]])
+        return shown
 
     def entity_unique(self, q: Query) -> Json:
         """GET /entity/uniqueAttribute/type/{type}."""
@@ -122,7 +130,9 @@ class Calls:
 
     def entities(self, q: Query) -> Json:
         """GET /entity/bulk."""
-        return self.engine.entities(q.params.getlist("guid"), **self._extent(q))
+        shown = self.engine.entities(q.params.getlist("guid"), **self._extent(q))
+        _check(q.caller, shown["entities"])
+        return shown
 
     def _extent(self, q: Query) -> dict[str, bool]:
         return {"min_ext_info": q.flag("minExtInfo"), "ignore_relationships": q.flag("ignoreRelationships")}
@@ -205,8 +215,11 @@ class Calls:
     # --- search and lineage ---
 
     def search(self, q: Query) -> Json:
-        """POST /search/basic."""
-        return self.engine.search(q.body)
+        """POST /search/basic; what the caller may not read comes as a husk."""
+        found = self.engine.search(q.body)
+        if "entities" in found:
+            found["entities"] = [h if q.caller.may_read(h["typeName"]) else _husk(h) for h in found["entities"]]
+        return found
 
     def lineage(self, q: Query) -> Json:
         """GET /lineage/{guid}."""
@@ -244,6 +257,19 @@ class Calls:
     def delete_type(self, q: Query) -> None:
         """DELETE /types/typedef/name/{name}."""
         self.engine.delete_type(q.path["name"])
+
+
+def _check(caller: Caller, entities: Sequence[Json]) -> None:
+    """One that may not be read refuses the whole call."""
+    for entity in entities:
+        if not caller.may_read(entity["typeName"]):
+            raise errors.forbidden(caller.name, f"read entity: guid={entity['guid']}")
+
+
+def _husk(header: Json) -> Json:
+    """What a search shows of an entity that the caller may not read."""
+    emptied = {"attributes": {}, "guid": "-1", "classificationNames": [], "meaningNames": [], "meanings": []}
+    return {**{k: v for k, v in header.items() if k != "classifications"}, **emptied}
 
 
 def routes(engine: Engine, prefix: str, who: Who, calls: Calls | None = None) -> list[Route]:

@@ -18,7 +18,11 @@ PREFIX = "/api/atlas"
 LONGEST_REQUEST_LINE = 16_000
 """Bytes of method, path and query together; Atlas' Jetty has a header buffer of 16 KiB."""
 
-USERS = {"admin": Caller("admin"), "viewer": Caller("viewer", may_write=False)}
+USERS = {
+    "admin": Caller("admin", group="ADMIN"),
+    "viewer": Caller("viewer", may_write=False, group="VIEWER"),
+    "clerk": Caller("clerk", may_write=False, reads="hive_.*", group="CLERK"),
+}
 """Each with its name for a password, as in a development set-up of Atlas."""
 
 _UNAUTHORIZED = """<html>
@@ -35,7 +39,7 @@ _UNAUTHORIZED = """<html>
 
 
 class Gate:
-    """Basic authentication against the two users, and bearer tokens as a gateway in front of Atlas takes them."""
+    """Basic authentication against the three users, and bearer tokens as a gateway in front of Atlas takes them."""
 
     def __init__(self, tokens: dict[str, str]) -> None:
         self.tokens = tokens
@@ -96,7 +100,8 @@ def _admin(engine: Engine, gate: Gate) -> list[Route]:
         return {"Status": "ACTIVE"}
 
     def session(q: Query) -> Any:
-        return {"userName": q.caller.name, "groups": []}
+        allowed = {f"atlas.entity.{act}.allowed": q.caller.may_write for act in ("create", "update")}
+        return {"userName": q.caller.name, "groups": [q.caller.group], **allowed}
 
     table = (("version", version), ("metrics", metrics), ("status", status), ("session", session))
     purge = answer(Calls(engine).purge, gate, "purge entity")

@@ -15,6 +15,8 @@ from resources.atlas.client_reader import AtlasReader
 from resources.atlas.resource import AtlasResource
 from sandbox.atlas.account import rows
 from sandbox.atlas.face import TOKEN, Face
+from sandbox.atlas.routes import Caller
+from sandbox.atlas.server import USERS
 from sandbox.serving import Company, Served, serve
 from tests.contracts.contract import EVERYTHING, ReaderContract, comparable, read_all
 from tests.fixtures.real_atlas import IN_ONE_WORKER, real_atlas_url
@@ -77,7 +79,13 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
 
 @pytest.fixture(autouse=True)
 def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"SANDBOX_ATLAS_PASSWORD": "viewer", "ADMIN": "admin", "TOKEN": TOKEN, "BAD": "bad"}.items():
+    for name, value in {
+        "SANDBOX_ATLAS_PASSWORD": "viewer",
+        "ADMIN": "admin",
+        "CLERK": "clerk",
+        "TOKEN": TOKEN,
+        "BAD": "bad",
+    }.items():
         monkeypatch.setenv(name, value)
 
 
@@ -194,6 +202,45 @@ def test_a_missing_privilege_is_named_with_the_grant(served: Served) -> None:
         assert "entity-read" in last.remedy
         with pytest.raises(PermissionDenied):
             of_type(reader, "hive_table")
+
+
+CLERK = {"username": "clerk", "password": {"env": "CLERK"}}
+"""May read Hive's entities only."""
+
+
+def test_what_atlas_hides_from_a_user_makes_the_listing_partial(served: Served) -> None:
+    with opened(served, **CLERK) as reader:
+        pages = list(reader.read(scope("kafka_topic"), EVERYTHING))
+        assert [d for p in pages for d in p.datasets] == []
+        (reason,) = {r for p in pages for r in p.reasons}
+        assert (reason.code, "kafka_topic" in reason.message, "entity-read" in reason.remedy) == (
+            "permission_denied", True, True
+        )  # fmt: skip
+        tables = list(reader.read(scope("hive_table"), EVERYTHING))
+        probes = {p.name: p for p in reader.probe()}
+    assert (probes["entities"].ok, probes["entities"].missing) == (False, "entity-read")
+    assert "kafka_topic" in probes["entities"].detail
+    # whose tables are read: what they refer to is not
+    assert len([d for p in tables for d in p.datasets]) == 14
+    assert {r.code for p in tables for r in p.reasons} == {"permission_denied"}
+
+
+def test_a_database_that_may_not_be_read_moves_no_table_out_of_it(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(
+        USERS, "clerk", Caller("clerk", may_write=False, reads="hive_table|hive_column|hive_storagedesc")
+    )
+    with opened(served, **CLERK) as reader, pytest.raises(PermissionDenied, match="may not be read"):
+        of_type(reader, "hive_table")
+
+
+@pytest.mark.parametrize("user", ["viewer", "admin"])
+def test_doctor_says_who_the_reader_is_and_what_it_may_change(served: Served, user: str) -> None:
+    with opened(served, **({} if user == "viewer" else {"username": "admin", "password": {"env": "ADMIN"}})) as reader:
+        (session,) = (p for p in reader.probe() if p.name == "session")
+    assert session.detail.startswith(f"{user}, groups: {user.upper()}; ")
+    assert ("may create and update entities" in session.detail) is (user == "admin")
 
 
 @pytest.mark.parametrize("status", [413, 414, 408, 504])

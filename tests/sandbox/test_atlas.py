@@ -22,7 +22,7 @@ class Api:
 
     def __init__(self, url: str, auth: tuple[str, str] = ("admin", "admin")) -> None:
         self.base, self.auth, self.made = f"{url}/api/atlas", auth, list[str]()
-        self.url = url
+        self.url, self.name = url, auth[0]
         self.prefix = f"t{uuid.uuid4().hex[:10]}"
 
     def __call__(self, method: str, path: str, **kwargs: Any) -> requests.Response:
@@ -169,6 +169,29 @@ def test_who_calls_matters(api: Api) -> None:
         lambda: reads("PUT", "/admin/purge", json=["x"]),
     ]
     assert [refusal(call()) for call in forbidden] == [(403, "ATLAS-403-00-001")] * 3
+
+
+def test_what_a_user_may_not_read_is_a_husk_in_a_search_and_refuses_a_whole_bulk_get(api: Api) -> None:
+    clerk = Api(api.url, ("clerk", "clerk"))
+
+    def search(type_name: str) -> list[Json]:
+        found: list[Json] = clerk("POST", "/search/basic", json={"typeName": type_name, "limit": 3}).json()["entities"]
+        return found
+
+    assert {(h["guid"], h["typeName"], str(h["attributes"])) for h in search("kafka_topic")} == {
+        ("-1", "kafka_topic", "{}")
+    }
+    tables = [h["guid"] for h in search("hive_table")]
+    assert "-1" not in tables
+    assert clerk("GET", "/entity/bulk", params={"guid": tables}).status_code == 200
+    topic = api("POST", "/search/basic", json={"typeName": "kafka_topic", "limit": 1}).json()["entities"][0]["guid"]
+    both = clerk("GET", "/entity/bulk", params={"guid": [*tables, topic]})
+    assert refusal(both) == (403, "ATLAS-403-00-001")
+    said = {a.name: a("GET", "/admin/session").json() for a in (clerk, Api(api.url))}
+    allowed = ("atlas.entity.create.allowed", "atlas.entity.update.allowed")
+    assert [said[n]["userName"] for n in ("clerk", "admin")] == ["clerk", "admin"]
+    assert [said[n][a] for n in ("clerk", "admin") for a in allowed] == [False, False, True, True]
+    assert [said[n]["groups"] for n in ("clerk", "admin")] == [["CLERK"], ["ADMIN"]]
 
 
 def test_an_address_that_is_too_long_is_414_and_300_guids_pass(api: Api) -> None:
