@@ -9,6 +9,7 @@ import msgspec
 from governance.model import Column, Dataset, Tag
 from sandbox.atlas import estate
 from sandbox.atlas.declarations import Asset, Mark
+from sandbox.atlas.flows import flows
 from sandbox.atlas.standard import STANDARD
 from sandbox.company.fields import Plain, Type, columns, hive, path_part
 
@@ -39,7 +40,7 @@ def _dataset(asset: Asset, reached: list[tuple[str, Mark]]) -> Dataset:
         comment=attributes.get("comment") or attributes.get("description"),
         owner=attributes.get("owner"),
         format=asset.format,
-        location=asset.storage.get("location") or attributes.get("location") or attributes.get("path"),
+        location=asset.storage.get("location") or attributes.get("location") or asset.place,
         row_count=int(parameters["numRows"]) if "numRows" in parameters else None,
         size_bytes=int(parameters["totalSize"]) if "totalSize" in parameters else None,
         properties=_properties(asset),
@@ -120,8 +121,8 @@ def _tag(mark: Mark, *, path: str = "", origin: str = "") -> Tag:
 def _propagated(everything: list[Asset], scale: int) -> dict[str, list[tuple[str, Mark]]]:
     """Classifications that reach a dataset through processes, with the dataset they come from."""
     after: dict[str, set[str]] = {}
-    for flow in estate.flows(scale):
-        for name in flow.inputs:
+    for flow in flows(scale):
+        for name in () if flow.deleted else flow.inputs:
             after.setdefault(name, set()).update(flow.outputs)
     reached: dict[str, list[tuple[str, Mark]]] = {}
     for asset in everything:

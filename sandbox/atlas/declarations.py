@@ -29,7 +29,10 @@ class Parent(msgspec.Struct, frozen=True):
 
 
 class Asset(msgspec.Struct, frozen=True):
-    """One dataset as Atlas holds it. `storage` is a Hive table's storage description."""
+    """One dataset as Atlas holds it.
+
+    `storage` is a Hive table's storage description, `place` the address of a file or folder.
+    """
 
     type_name: str
     qualified_name: str
@@ -39,12 +42,22 @@ class Asset(msgspec.Struct, frozen=True):
     fields: tuple[Field, ...] = ()
     parent: Parent | None = None
     storage: dict[str, Any] = {}
+    place: str | None = None
     format: str | None = None
     marks: tuple[Mark, ...] = ()
     terms: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     business: dict[str, dict[str, Any]] = {}
     deleted: bool = False
+
+
+class ColumnFlow(msgspec.Struct, frozen=True):
+    """Columns, each as dataset and field, of which a process makes a column. `dependency` is Hive's word for how."""
+
+    inputs: tuple[tuple[str, str], ...]
+    output: tuple[str, str]
+    dependency: str = "SIMPLE"
+    expression: str | None = None
 
 
 class Flow(msgspec.Struct, frozen=True):
@@ -56,6 +69,8 @@ class Flow(msgspec.Struct, frozen=True):
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     attributes: dict[str, Any] = {}
+    columns: tuple[ColumnFlow, ...] = ()
+    deleted: bool = False
 
 
 def qualified(*parts: str) -> str:

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from typing import Any
 
-from sandbox.atlas.declarations import CLUSTER, Asset, Flow, Mark, Parent, qualified
+from sandbox.atlas.declarations import CLUSTER, Asset, Mark, Parent, qualified
 from sandbox.atlas.standard import entity, relation
 from sandbox.company import retail
 from sandbox.company.fields import Array, Field, Map, Plain, Struct
 
 GLOSSARY = "Retail"
+LAKE_CUSTOMERS = "s3a://acme-lake/crm/customers"
 TERMS = {"Customer": "Anyone who ever bought or signed up", "Order": "A basket that was paid", "Net Revenue": None}
 
 _CLASSES = {
@@ -33,6 +34,7 @@ TYPES: dict[str, Any] = {
             schemaElementsAttribute="feature_columns",
         ),
         entity("retail_feature", "DataSet", "data_type! position:int formula"),
+        entity("spark_column_lineage", "Process"),
     ],
     "relationshipDefs": [
         relation(
@@ -40,6 +42,12 @@ TYPES: dict[str, Any] = {
             "COMPOSITION",
             "retail_feature_table.feature_columns+*",
             "retail_feature.feature_table",
+        ),
+        relation(
+            "spark_process_column_lineages",
+            "COMPOSITION",
+            "spark_column_lineage.process",
+            "spark_process.columnLineages+*",
         ),
     ],
     "businessMetadataDefs": [
@@ -81,41 +89,8 @@ def assets(scale: int = 1) -> Iterator[Asset]:
     yield from _legacy()
     yield from _point_of_sale()
     yield from _streams()
+    yield from _lake()
     yield from _features()
-
-
-def flows(scale: int = 1) -> Iterator[Flow]:
-    """Every process; classifications propagate along them."""
-    landing, topic = f"hdfs://{CLUSTER}/landing/orders", f"orders.placed@{CLUSTER}"
-    yield Flow("Process", qualified("etl", "land_orders"), "land_orders", (topic,), (landing,))
-    for n in range(scale):
-        s = "" if n == 0 else f"_{n:03d}"
-        orders, items = qualified(f"sales{s}", "orders"), qualified(f"sales{s}", "order_items")
-        daily = qualified(f"sales{s}", "daily_sales")
-        yield _query(f"load_orders{s}", (landing,), (orders,))
-        yield _query(f"build_daily_sales{s}", (orders, items), (daily,))
-    customers = qualified("crm", "customers")
-    yield _query("build_segments", (customers,), (qualified("crm", "loyalty_points"),))
-    yield Flow(
-        "Process",
-        qualified("features", "customer_360"),
-        "customer_360",
-        (customers, qualified("crm", "loyalty_points")),
-        ("features/customer_360",),
-    )
-
-
-def _query(name: str, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> Flow:
-    attributes = {
-        "startTime": 1_730_000_000_000,
-        "endTime": 1_730_000_060_000,
-        "userName": "etl",
-        "operationType": "QUERY",
-        "queryText": f"insert overwrite … -- {name}",
-        "queryPlan": "not kept",
-        "queryId": f"hive_{name}",
-    }
-    return Flow("hive_process", qualified("etl", name), name, inputs, outputs, attributes)
 
 
 def marks_of(field: Field) -> tuple[Mark, ...]:
@@ -276,7 +251,30 @@ def _streams() -> Iterator[Asset]:
             name,
             "file_set",
             {"path": path, "clusterName": CLUSTER, "owner": "etl", "numberOfReplicas": 3},
+            place=path,
         )
+
+
+def _lake() -> Iterator[Asset]:
+    """A folder on S3 in which a table of the source `lake` lies too."""
+    bucket = Parent("aws_s3_bucket", f"s3a://acme-lake@{CLUSTER}", "acme-lake", {"region": "eu-west-1"}, dataset=True)
+    yield Asset(
+        bucket.type_name,
+        bucket.qualified_name,
+        bucket.name,
+        bucket.type_name,
+        bucket.attributes,
+        place="s3a://acme-lake",
+    )
+    yield Asset(
+        "aws_s3_pseudo_dir",
+        f"{LAKE_CUSTOMERS}@{CLUSTER}",
+        "customers",
+        "file_set",
+        {"objectPrefix": "/crm/customers"},
+        parent=bucket,
+        place=LAKE_CUSTOMERS,
+    )
 
 
 def _features() -> Iterator[Asset]:

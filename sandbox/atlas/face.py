@@ -6,8 +6,8 @@ from typing import Any
 
 from starlette.types import ASGIApp
 
-from governance.model import Dataset
-from sandbox.atlas import account
+from governance.model import Dataset, Facet, Fact
+from sandbox.atlas import account, account_lineage
 from sandbox.atlas.engine import Engine
 from sandbox.atlas.seed import Seeder
 from sandbox.atlas.server import Gate, application
@@ -59,6 +59,10 @@ class Face(AnyFace):
     def account(self) -> Iterator[Dataset]:
         """What a correct inventory holds."""
         return account.rows(self.company.scale)
+
+    def facts(self, facet: Facet) -> Iterator[Fact]:
+        """The edges of its processes. It says nothing of access and usage."""
+        return account_lineage.edges(self.company.scale) if facet == "lineage" else iter(())
 
 
 def fill(url: str, scale: int = 1, auth: tuple[str, str] = ("admin", "admin")) -> None:

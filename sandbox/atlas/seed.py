@@ -7,7 +7,8 @@ import requests
 
 from sandbox.atlas import estate
 from sandbox.atlas.account import native_rdbms
-from sandbox.atlas.declarations import Asset, Flow, Mark, Parent
+from sandbox.atlas.declarations import Asset, ColumnFlow, Flow, Mark, Parent
+from sandbox.atlas.flows import COLUMN_TYPES, flows
 from sandbox.company.fields import Field, Plain, hive
 
 Json = dict[str, Any]
@@ -20,6 +21,12 @@ _BACK = {
     ("retail_feature_table", "feature_columns"): ("feature_table", "retail_feature_table_features"),
 }
 """A column's own reference to its table, which Atlas' models demand, by the table's type and attribute."""
+
+_PARENTS = {"aws_s3_pseudo_dir": "bucket"}
+"""What a dataset's reference to its parent is called, where not `db`."""
+
+_QUERIES = {"hive_column_lineage": "query", "spark_column_lineage": "process"}
+"""What a column process' reference to its process is called."""
 
 _TOGETHER = 10
 """Assets in one request; a real server creates about 100 entities a second."""
@@ -42,10 +49,12 @@ class Seeder:
         assets = [a for a in estate.assets(scale) if not a.deleted or not self._known(a)]
         self._parents(assets)
         self._assets(assets)
-        self._flows(estate.flows(scale))
+        declared = [f for f in flows(scale) if not f.deleted or not self._known(f)]
+        self._flows(declared)
         for asset in assets:
             self._steward(asset, terms)
-        gone = [self.guids[a.type_name, a.qualified_name] for a in assets if a.deleted]
+        all_of_it: list[Asset | Flow] = [*assets, *declared]
+        gone = [self.guids[one.type_name, one.qualified_name] for one in all_of_it if one.deleted]
         if gone:
             self._call("DELETE", "/entity/bulk", params={"guid": gone})
 
@@ -76,7 +85,7 @@ class Seeder:
 
     # --- entities ---
 
-    def _known(self, asset: Asset) -> bool:
+    def _known(self, asset: Asset | Flow) -> bool:
         """Whether the server has had an entity of this name, deleted or not."""
         named = {"attributeName": "qualifiedName", "operator": "eq", "attributeValue": asset.qualified_name}
         found = self._call("POST", "/search/basic", json={"typeName": asset.type_name, "entityFilters": named})
@@ -112,7 +121,7 @@ class Seeder:
         entities.append(entity)
         references: Json = {}
         if asset.parent:
-            references["db"] = self._reference(asset.parent)
+            references[_PARENTS.get(asset.type_name, "db")] = self._reference(asset.parent)
         if asset.storage:
             sd = {"qualifiedName": f"{asset.qualified_name}_storage", "table": _pointer(entity), **asset.storage}
             entities.append({"typeName": "hive_storagedesc", "guid": f"-{len(entities) + 1}", "attributes": sd})
@@ -127,15 +136,22 @@ class Seeder:
         entity["relationshipAttributes"] = references
 
     def _flows(self, flows: Iterable[Flow]) -> None:
+        """The processes; each comes with the column processes that are a part of it."""
         by_name = {name: (type_name, guid) for (type_name, name), guid in self.guids.items()}
-        entities = []
-        for n, flow in enumerate(flows, 1):
-            entity = _entity(flow.type_name, flow.qualified_name, flow.name, flow.attributes, f"-{n}")
-            for end, names in (("inputs", flow.inputs), ("outputs", flow.outputs)):
-                pairs = [by_name[name] for name in names]
-                entity["attributes"][end] = [{"typeName": type_name, "guid": guid} for type_name, guid in pairs]
-            entities.append(entity)
-        self._upsert(entities)
+
+        def ends(inputs: Iterable[str], outputs: Iterable[str]) -> Json:
+            named = (("inputs", inputs), ("outputs", outputs))
+            return {e: [dict(zip(("typeName", "guid"), by_name[n], strict=True)) for n in names] for e, names in named}
+
+        for flow in flows:
+            whole = _entity(flow.type_name, flow.qualified_name, flow.name, flow.attributes, "-1")
+            whole["attributes"] |= ends(flow.inputs, flow.outputs)
+            entities = [whole]
+            for n, one in enumerate(flow.columns, 2):
+                entities.append(_column_process(flow, one, f"-{n}", _pointer(whole)))
+                named = [_column_name(*c) for c in one.inputs], [_column_name(*one.output)]
+                entities[-1]["attributes"] |= ends(*named)
+            self._upsert(entities)
 
     # --- what stewards add ---
 
@@ -145,7 +161,7 @@ class Seeder:
         for field in asset.fields:
             marks = estate.marks_of(field)
             if marks and not asset.deleted:
-                self._classify(self.guids[_column_type(asset), _column_name(asset, field)], marks)
+                self._classify(self.guids[_column_type(asset), _column_name(asset.qualified_name, field.name)], marks)
         for term in asset.terms:
             if not any(e["guid"] == guid for e in self._assigned(terms[term])):
                 self._call("POST", f"/glossary/terms/{terms[term]}/assignedEntities", json=[{"guid": guid}])
@@ -197,9 +213,19 @@ def _column_type(asset: Asset) -> str:
     return {"hive_table": "hive_column", "rdbms_table": "rdbms_column"}.get(asset.type_name, "retail_feature")
 
 
-def _column_name(asset: Asset, field: Field) -> str:
-    table, _, cluster = asset.qualified_name.partition("@")
-    return f"{table}.{field.name}@{cluster}" if cluster else f"{table}#{field.name}"
+def _column_name(dataset: str, field: str) -> str:
+    table, _, cluster = dataset.partition("@")
+    return f"{table}.{field}@{cluster}" if cluster else f"{table}#{field}"
+
+
+def _column_process(flow: Flow, one: ColumnFlow, guid: str, whole: Json) -> Json:
+    type_name = COLUMN_TYPES[flow.type_name]
+    said = {"depenendencyType": one.dependency, "expression": one.expression}
+    attributes = said if type_name == "hive_column_lineage" else {}
+    column = one.output[1]
+    entity = _entity(type_name, f"{flow.qualified_name}:{column}", f"{flow.name}:{column}", attributes, guid)
+    entity["relationshipAttributes"] = {_QUERIES[type_name]: whole}
+    return entity
 
 
 def _column(asset: Asset, field: Field, position: int, guid: str) -> Json:
@@ -214,4 +240,4 @@ def _column(asset: Asset, field: Field, position: int, guid: str) -> Json:
             attributes |= {"data_type": "VARCHAR", "length": 255}
     else:
         attributes = {"data_type": hive(field.type), "position": position, "description": field.comment}
-    return _entity(type_name, _column_name(asset, field), field.name, attributes, guid)
+    return _entity(type_name, _column_name(asset.qualified_name, field.name), field.name, attributes, guid)

@@ -191,6 +191,18 @@ STANDARD: Json = {
             "clusterName numberOfReplicas:int extendedAttributes:map<string,string> nameServiceId",
             "file_system",
         ),
+        entity(
+            "aws_s3_bucket",
+            "DataSet",
+            "partner domain region isEncrypted:boolean encryptionType createtime:date permissions ownerId",
+            "aws",
+        ),
+        entity(
+            "aws_s3_pseudo_dir",
+            "DataSet",
+            "objectPrefix! subdomain subject currentStorageLocation dataType createTime:date",
+            "aws",
+        ),
         entity("spark_db", "DataSet", "location clusterName parameters:map<string,string> ownerType", "spark"),
         entity(
             "spark_table",
@@ -254,6 +266,12 @@ STANDARD: Json = {
             "ASSOCIATION",
             "rdbms_foreign_key.references_table^",
             "rdbms_table.foreign_key_references*",
+        ),
+        relation(
+            "aws_s3_bucket_aws_s3_pseudo_dirs",
+            "COMPOSITION",
+            "aws_s3_bucket.pseudoDirectories+*^",
+            "aws_s3_pseudo_dir.bucket^",
         ),
         relation("spark_table_db", "AGGREGATION", "spark_table.db", "spark_db.tables+*"),
         relation("spark_table_columns", "COMPOSITION", "spark_table.columns+*", "spark_column.table"),

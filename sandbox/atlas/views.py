@@ -80,7 +80,9 @@ class Views:
     def _add_reference(self, out: Json, entity: Entity, name: str, ends: tuple[End, ...]) -> None:
         pairs = [pair for end in ends for pair in self.state.at(entity, end)]
         full = [self._related(edge, other) for edge, other in pairs]
-        short = [{"guid": other.guid, "typeName": other.type_name} for _, other in pairs]
+        # an attribute that the type declares itself, such as a process' inputs, names what it points to
+        named = name in self.state.types.attributes(entity.type_name)
+        short = [self._short(other, named=named) for _, other in pairs]
         if not ends[0].many:
             best = _current(pairs)
             out["relationshipAttributes"][name] = None if best is None else full[best]
@@ -90,6 +92,12 @@ class Views:
             out["relationshipAttributes"][name], plain = full, short
         if any(end.legacy for end in ends):
             out["attributes"][name] = plain
+
+    def _short(self, other: Entity, *, named: bool) -> Json:
+        definitions = self.state.types.attributes(other.type_name) if named else {}
+        unique = {n: other.attributes.get(n) for n, d in definitions.items() if d["isUnique"]}
+        said = {n: v for n, v in unique.items() if v is not None}
+        return {"guid": other.guid, "typeName": other.type_name, **({"uniqueAttributes": said} if said else {})}
 
     def _related(self, edge: Relationship, other: Entity) -> Json:
         attributes: Json = {"typeName": edge.type_name}

@@ -225,6 +225,15 @@ def test_a_table_comes_with_its_columns_and_defaults(api: Api) -> None:
     assert "relationshipAttributes" not in brief["entity"]
 
 
+def test_a_process_names_its_ends_and_a_column_does_not_name_its_table(api: Api) -> None:
+    guid, columns = api.table("t", "a")
+    process = api.process("p", [guid], [guid])
+    name = api.entity(guid)["attributes"]["qualifiedName"]
+    table = {"guid": guid, "typeName": "hive_table"}
+    assert api.entity(process)["attributes"]["inputs"] == [{**table, "uniqueAttributes": {"qualifiedName": name}}]
+    assert api.entity(columns[0])["attributes"]["table"] == table
+
+
 def test_the_same_entity_again_changes_nothing_and_an_attribute_moves_the_time(api: Api) -> None:
     guid, _ = api.table("t", owner="amy")
     before = api.entity(guid)
