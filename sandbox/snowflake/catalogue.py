@@ -26,8 +26,9 @@ _SAID = "SELECT 'Statement executed successfully.' AS \"status\""
 _ACCOUNT_USAGE = "SELECT 1 FROM duckdb_tables() WHERE database_name = 'SNOWFLAKE' AND table_name = ?"
 _ADDED = re.compile(rf"INFORMATION_SCHEMA\.({'|'.join(views.ADDED)})\b", re.IGNORECASE)
 _SHOWN = re.compile(
-    r"\s*SHOW\s+(DATABASES|PRIMARY KEYS|UNIQUE KEYS|IMPORTED KEYS|MATERIALIZED VIEWS|DYNAMIC TABLES)\b"
-    r"(?:\s+IN\s+SCHEMA\s+(?P<scope>.+?))?\s*;?\s*$",
+    rf"\s*SHOW\s+({'|'.join(views.SHOWN)})\b"
+    r"(?:\s+IN\s+(?:ACCOUNT|SCHEMA\s+(?P<scope>.+?)|DATABASE\s+(?P<database>.+?)))?"
+    r"(?:\s+LIMIT\s+(?P<limit>\d+)(?:\s+FROM\s+'(?P<after>[^']*)')?)?\s*;?\s*$",
     re.IGNORECASE | re.DOTALL,
 )
 
@@ -57,7 +58,7 @@ class Catalogue:
     def plan(self, sql: str, database: str | None, schema: str | None) -> Plan:
         """How to run this statement; itself where there is nothing to add."""
         if shown := _SHOWN.match(sql):
-            return Plan(self._show(shown[1].upper(), shown["scope"]))
+            return Plan(self._show(shown))
         if (tags := tagging.parse(sql)) is not None:
             return Plan(_SAID, lambda: self._tag(tags, Place(database, schema)))
         word = sql.lstrip()[:8].split(maxsplit=1)[0].upper() if sql.strip() else ""
@@ -95,13 +96,21 @@ class Catalogue:
         rows = self._run(f"SELECT db, sch FROM {views.HOUSE}.containers WHERE sch <> ''")
         return [(str(db), str(sch)) for db, sch in rows]
 
-    def _show(self, what: str, scope: str | None) -> str:
-        where = ""
-        if scope:
-            table = exp.to_table(scope, dialect="snowflake")
+    def _show(self, shown: re.Match[str]) -> str:
+        what, conditions = shown[1].upper(), []
+        in_database, in_schema = views.SHOW_SCOPE[what]
+        if shown["scope"]:
+            table = exp.to_table(shown["scope"], dialect="snowflake")
             db, sch = _text(name_of(table.args["db"])), _text(name_of(table.this))
-            where = f' WHERE "{views.SHOW_SCOPE[what][0]}" = {db} AND "{views.SHOW_SCOPE[what][1]}" = {sch}'
-        return f"SELECT * FROM {views.HOUSE}.{views.SHOWN[what]}{where}"
+            conditions = [f'"{in_database}" = {db}', f'"{in_schema}" = {sch}']
+        elif shown["database"]:
+            table = exp.to_table(shown["database"], dialect="snowflake")
+            conditions = [f'"{in_database}" = {_text(name_of(table.this))}']
+        if shown["after"]:
+            conditions.append(f'"name" > {_text(shown["after"])}')
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        limit = f" LIMIT {shown['limit']}" if shown["limit"] else ""
+        return f"SELECT * FROM {views.HOUSE}.{views.SHOWN[what]}{where}{limit}"
 
     def _create(self, tree: exp.Create, sql: str, at: Place) -> Plan:
         kind = str(tree.args["kind"]).upper()

@@ -1,12 +1,13 @@
 """The ASGI application: logins and rights are checked here, statements go through the catalogue on to fakesnow."""
 
+import asyncio
 import gzip
 import json
 import logging
 import re
 import secrets
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from fakesnow.instance import FakeSnow
@@ -21,8 +22,11 @@ from starlette.types import Message
 
 from sandbox.faults import FaultPlan
 from sandbox.snowflake.catalogue import Catalogue, Plan
-from sandbox.snowflake.logins import DENIED, READER, Logins, session_parameters
+from sandbox.snowflake.logins import ACCOUNT, DENIED, READER, Logins, session_parameters
 
+_ABOUT_SESSION = re.compile(
+    r"\s*SELECT\s+(CURRENT_(VERSION|ROLE|WAREHOUSE|ACCOUNT|REGION)\(\))\s*;?\s*$", re.IGNORECASE
+)
 _SCHEMA_READ = re.compile(r"INFORMATION_SCHEMA\.(TABLES|COLUMNS)\b", re.IGNORECASE)
 
 
@@ -30,6 +34,7 @@ _SCHEMA_READ = re.compile(r"INFORMATION_SCHEMA\.(TABLES|COLUMNS)\b", re.IGNORECA
 class _Session:
     role: str
     warehouse: str | None
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock, compare=False)
 
 
 class Server:
@@ -97,7 +102,9 @@ class Server:
         if (denied := _denied(session.role, sql)) is not None:
             return denied
         plan = await run_in_threadpool(self._planned, sql, session, connection)
-        answer = await query_request(_with_sql(request, body, plan.sql))
+        # a session may ask several things at once; fakesnow's connection takes one after the other
+        async with session.turn:
+            answer = await query_request(_with_sql(request, body, plan.sql))
         if plan.note is not None and json.loads(bytes(answer.body))["success"]:
             await run_in_threadpool(plan.note)
         return self._within_bounds(sql, answer)
@@ -106,6 +113,9 @@ class Server:
         catalogue = self._catalogue
         lost = (f"{db}.{sch}" for db, sch in catalogue.schemas() if self.faults.lost(f"{db}.{sch}"))
         catalogue.lose(lost, self.faults.lost("*"))
+        if (asked := _ABOUT_SESSION.match(sql)) is not None:
+            # the column is called as it was asked for
+            return Plan(f"SELECT '{self._about(asked[2].upper(), session)}' AS \"{asked[1].upper()}\"")
         for word, value in (("WAREHOUSE", session.warehouse), ("ROLE", session.role)):
             said = f"'{value}'" if value else "NULL"
             sql = re.sub(rf"CURRENT_{word}\(\)", said, sql, flags=re.IGNORECASE)
@@ -114,6 +124,11 @@ class Server:
             hidden = ", ".join(f"'{name}'" for name in sorted(DENIED[session.role]))
             return Plan(f'{plan.sql} WHERE "name" NOT IN ({hidden})')
         return plan
+
+    @staticmethod
+    def _about(word: str, session: _Session) -> str:
+        told = {"ROLE": session.role, "WAREHOUSE": session.warehouse, "VERSION": SERVER_VERSION, "ACCOUNT": ACCOUNT}
+        return told.get(word) or "AWS_EU_CENTRAL_1"
 
     def _within_bounds(self, sql: str, answer: JSONResponse) -> Response:
         if self.most_rows is None or not _SCHEMA_READ.search(sql):

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 HOUSE = "_fs_global.house"
-ADDED = ("TABLE_CONSTRAINTS", "ELEMENT_TYPES", "FIELDS")
-"""Views of INFORMATION_SCHEMA that fakesnow does not have at all."""
+ADDED = ("DATABASES", "TABLE_CONSTRAINTS", "ELEMENT_TYPES", "FIELDS")
+"""Views of INFORMATION_SCHEMA that fakesnow does not have at all, or leaves empty."""
 
 BYTES_A_ROW = 512
 """What BYTES says a row takes: fakesnow stores nothing on disk that could be measured."""
@@ -49,6 +49,17 @@ CREATE VIEW {HOUSE}.show_materialized_views AS
         coalesce(clustering, '') AS "cluster_by", owner AS "owner", coalesce(comment, '') AS "comment",
         definition AS "text", 'false' AS "is_secure"
     FROM {HOUSE}.relations WHERE kind = 'MATERIALIZED VIEW' ORDER BY tbl;
+CREATE VIEW {HOUSE}.show_views AS
+    SELECT ddl_at AS "created_on", tbl AS "name", '' AS "reserved", db AS "database_name", sch AS "schema_name",
+        owner AS "owner", coalesce(comment, '') AS "comment", definition AS "text",
+        CASE WHEN secure THEN 'true' ELSE 'false' END AS "is_secure",
+        CASE kind WHEN 'VIEW' THEN 'false' ELSE 'true' END AS "is_materialized", 'ROLE' AS "owner_role_type"
+    FROM {HOUSE}.relations WHERE kind IN ('VIEW', 'MATERIALIZED VIEW') ORDER BY tbl;
+CREATE VIEW {HOUSE}.show_external_tables AS
+    SELECT ddl_at AS "created_on", tbl AS "name", 'false' AS "invalid", '' AS "invalid_reason", owner AS "owner",
+        db AS "database_name", sch AS "schema_name", coalesce(comment, '') AS "comment", '' AS "stage",
+        '' AS "location", 'ROLE' AS "owner_role_type"
+    FROM {HOUSE}.relations WHERE kind = 'EXTERNAL TABLE' ORDER BY tbl;
 CREATE VIEW {HOUSE}.show_dynamic_tables AS
     SELECT ddl_at AS "created_on", tbl AS "name", db AS "database_name", sch AS "schema_name",
         coalesce(clustering, '') AS "cluster_by", owner AS "owner", lag AS "target_lag", 'AUTO' AS "refresh_mode",
@@ -63,6 +74,8 @@ SHOWN = {
     "IMPORTED KEYS": "show_imported_keys",
     "MATERIALIZED VIEWS": "show_materialized_views",
     "DYNAMIC TABLES": "show_dynamic_tables",
+    "EXTERNAL TABLES": "show_external_tables",
+    "VIEWS": "show_views",
 }
 SHOW_SCOPE = {
     what: ("fk_database_name", "fk_schema_name") if what == "IMPORTED KEYS" else ("database_name", "schema_name")
@@ -123,6 +136,11 @@ def per_database(db: str) -> Iterator[str]:
             CASE WHEN secure THEN 'YES' ELSE 'NO' END AS IS_SECURE, ddl_at AS CREATED, ddl_at AS LAST_ALTERED,
             ddl_at AS LAST_DDL, owner AS LAST_DDL_BY, comment AS COMMENT
         FROM {HOUSE}.relations WHERE kind = 'VIEW' AND db = '{db}' AND {seen} sch)"""
+    yield f"""CREATE OR REPLACE VIEW {home}.house_databases AS
+        SELECT db AS DATABASE_NAME, owner AS DATABASE_OWNER, 'NO' AS IS_TRANSIENT, comment AS COMMENT,
+            ddl_at AS CREATED, ddl_at AS LAST_ALTERED, 1 AS RETENTION_TIME,
+            CASE db WHEN 'SNOWFLAKE' THEN 'APPLICATION' ELSE 'STANDARD' END AS TYPE, 'ROLE' AS OWNER_ROLE_TYPE
+        FROM {HOUSE}.containers WHERE sch = ''"""
     yield f"""CREATE OR REPLACE VIEW {home}.house_table_constraints AS
         SELECT DISTINCT db AS CONSTRAINT_CATALOG, sch AS CONSTRAINT_SCHEMA, name AS CONSTRAINT_NAME,
             db AS TABLE_CATALOG, sch AS TABLE_SCHEMA, tbl AS TABLE_NAME, kind AS CONSTRAINT_TYPE,
