@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: run stop test faults deploy helm lint bench clean
+.PHONY: run stop test faults deploy helm oracle lint bench clean
 
 $(STAMP): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo 'Python 3.11 or 3.12 is needed: install it, or name it with make PYTHON=…' >&2; exit 1; }
@@ -42,6 +42,10 @@ helm: $(STAMP)
 	@test -d $(CHART) || $(HELM) pull dagster --repo https://dagster-io.github.io/helm --untar -d .helm \
 	  --version "$$($(BIN)/dagster --version | grep -o '[0-9.]*$$')"
 	GOVERNANCE_TEST_HELM=$(HELM) GOVERNANCE_TEST_CHART=$(CHART) $(BIN)/python -m pytest tests/deploy/test_chart.py
+
+# DataHub as a witness: everything it reads from the sandbox must be in the inventory
+oracle: $(STAMP)
+	$(BIN)/python -m bench.oracle
 
 lint: $(STAMP)
 	$(BIN)/ruff format --check .

@@ -28,6 +28,29 @@ def glue(region: str, key: str, secret: str) -> Recipe:
     return {"type": "glue", "config": config}
 
 
+def snowflake(connection: Mapping[str, Any], password: str, port: int) -> Recipe:
+    """Its Snowflake source on a server of this machine: schemas, tables, views and tags; no history of queries.
+
+    It joins account and domain to a host name, so that the loopback address is the two put together.
+    """
+    config = {
+        "account_id": "127.0.0",
+        "snowflake_domain": "1",
+        "connect_args": {"port": port, "protocol": "http"},
+        "username": connection["user"],
+        "password": password,
+        "role": connection["role"],
+        "warehouse": connection["warehouse"],
+        "extract_tags": "without_lineage",
+        "preserve_column_case": True,
+        "profiling": {"enabled": False},
+    }
+    without = ("use_queries_v2", "include_table_lineage", "include_column_lineage", "include_usage_stats")
+    further = ("include_operational_stats", "include_assertion_results", "include_queries", "include_streams")
+    more = ("include_query_usage_statistics", "include_streamlits", "include_procedures")
+    return {"type": "snowflake", "config": config | dict.fromkeys((*without, *further, *more), False)}
+
+
 def blackhole() -> Recipe:
     """Its sink that writes nothing: the source and the pipeline alone."""
     return {"type": "blackhole"}
