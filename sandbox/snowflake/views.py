@@ -136,6 +136,11 @@ def per_database(db: str) -> Iterator[str]:
             CASE WHEN secure THEN 'YES' ELSE 'NO' END AS IS_SECURE, ddl_at AS CREATED, ddl_at AS LAST_ALTERED,
             ddl_at AS LAST_DDL, owner AS LAST_DDL_BY, comment AS COMMENT
         FROM {HOUSE}.relations WHERE kind = 'VIEW' AND db = '{db}' AND {seen} sch)"""
+    yield from _added(db, home, seen)
+
+
+def _added(db: str, home: str, seen: str) -> Iterator[str]:
+    """The views of ADDED in one database."""
     yield f"""CREATE OR REPLACE VIEW {home}.house_databases AS
         SELECT db AS DATABASE_NAME, owner AS DATABASE_OWNER, 'NO' AS IS_TRANSIENT, comment AS COMMENT,
             ddl_at AS CREATED, ddl_at AS LAST_ALTERED, 1 AS RETENTION_TIME,
