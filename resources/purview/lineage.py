@@ -102,7 +102,7 @@ class LineageReader(FactReader):
         """A page for each bulk read. `elsewhere`: only what turns out to be of this collection is told."""
         for n in range(0, len(guids), BATCH):
             some = guids[n : n + BATCH]
-            batch = self._related.read(some)
+            batch = self._related.read(some, few=True)
             entities = list(batch.entities.values())
             if elsewhere:
                 entities = [e for e in entities if e.get("collectionId") == read.part.name]
@@ -124,7 +124,9 @@ class LineageReader(FactReader):
     def _named(self, refs: Sequence[Ref], read: "_Read", reasons: list[Reason], found: Found) -> dict[Ref, Asset]:
         """What the references lead to: as they say themselves, as is known already, or as a bulk read tells."""
         wanted = dict.fromkeys(refs)
-        known = {ref.guid: self._assets[ref.guid] for ref in wanted if ref.guid in self._assets}
+        # another thread may put an empty one in its place
+        cached = self._assets
+        known = {ref.guid: cached[ref.guid] for ref in wanted if ref.guid in cached}
         missing = [ref.guid for ref in wanted if ref.guid and ref.guid not in known]
         if missing:
             batch = self._plain.read(missing, few=True)
