@@ -5,21 +5,19 @@ The twin of `sync.py` for access, lineage and usage; no Dagster here either.
 
 import threading
 import time
-import traceback
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 
-import structlog
-
+from assets.integrations.boundary import settled
 from assets.integrations.pace import kept_pace
 from assets.integrations.pages import FactPages
 from assets.integrations.sync import BUSY_POLL_SECONDS, Progress
-from governance.errors import GovernanceError
 from governance.estate import Source
-from governance.listing import Reason, Scope
+from governance.listing import Scope
 from governance.loss_guard import LossGuard
 from governance.model import Facet
 from resources.facets import FactReader
@@ -27,8 +25,6 @@ from resources.inventory.database import Inventory
 from resources.inventory.facts.outcomes import FacetSummary, PartOutcome
 from resources.inventory.facts.sync import FactSync, fact_sync
 from resources.inventory.outcomes import SourceBusy, SourceIdentity, SyncMode
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -114,16 +110,13 @@ def _read_parts(
     def count(facts: int) -> None:
         progress.on_datasets(name, facts)
 
+    def read(part: Scope) -> PartOutcome:
+        pages = FactPages(reader, request.source, part, stop)
+        return sync.write_part(part, pages, accept_loss=request.accept_loss, progress=count)
+
     def one(part: Scope) -> PartOutcome:
-        try:
-            pages = FactPages(reader, request.source, part, stop)
-            return sync.write_part(part, pages, accept_loss=request.accept_loss, progress=count)
-        except GovernanceError as error:
-            return sync.fail_part(part, Reason.of(error))
-        except Exception as error:  # noqa: BLE001 - the run-step boundary: a defect in one part must not stop the others
-            log.error("part.defect", source=name, facet=request.facet, part=part.name, trace=traceback.format_exc())
-            reason = Reason("internal_error", f"{type(error).__name__}: {error}", remedy="report it with the run's log")
-            return sync.fail_part(part, reason)
+        where = {"source": name, "facet": request.facet, "part": part.name}
+        return settled(partial(read, part), partial(sync.fail_part, part), **where)
 
     stop = threading.Event()
     pool = ThreadPoolExecutor(max_workers=max(1, request.threads), thread_name_prefix=f"{request.facet}-{name}")

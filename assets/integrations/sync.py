@@ -6,21 +6,19 @@ data, scope by scope; the outcomes it yields are for showing.
 
 import threading
 import time
-import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Protocol
 
-import structlog
-
+from assets.integrations.boundary import settled
 from assets.integrations.collector import resting_collector
 from assets.integrations.pace import kept_pace
 from assets.integrations.pages import Pages
 from assets.integrations.tokens import basis_of, read_tokens
-from governance.errors import GovernanceError
 from governance.estate import Source
 from governance.listing import Presence, Reason, Scope, ScopeListing, Status
 from governance.loss_guard import LossGuard
@@ -31,8 +29,6 @@ from resources.inventory.tokens import Token, Unmoved
 from resources.source import Reader
 
 BUSY_POLL_SECONDS = 0.5
-
-log = structlog.get_logger(__name__)
 
 
 class Progress(Protocol):
@@ -247,22 +243,18 @@ def _read_scopes(
     def count(datasets: int, pages: int) -> None:
         progress.on_datasets(name, datasets)
 
+    def read(scope: Scope) -> ScopeOutcome:
+        return sync.write_scope(
+            scope,
+            Pages(reader, request.source, scope, stop),
+            request.source.names,
+            accept_loss=request.accept_loss,
+            progress=count,
+            token=tokens.get(scope.name),
+        )
+
     def one(scope: Scope) -> ScopeOutcome:
-        try:
-            return sync.write_scope(
-                scope,
-                Pages(reader, request.source, scope, stop),
-                request.source.names,
-                accept_loss=request.accept_loss,
-                progress=count,
-                token=tokens.get(scope.name),
-            )
-        except GovernanceError as error:
-            return sync.fail_scope(scope, Reason.of(error))
-        except Exception as error:  # noqa: BLE001 - the run-step boundary: a defect in one scope must not stop the others
-            log.error("scope.defect", source=name, scope=scope.name, trace=traceback.format_exc())
-            reason = Reason("internal_error", f"{type(error).__name__}: {error}", remedy="report it with the run's log")
-            return sync.fail_scope(scope, reason)
+        return settled(partial(read, scope), partial(sync.fail_scope, scope), source=name, scope=scope.name)
 
     stop = threading.Event()
     pool = ThreadPoolExecutor(max_workers=max(1, request.threads), thread_name_prefix=f"sync-{name}")
