@@ -94,6 +94,8 @@ def test_who_can_read_a_masked_column_and_by_which_way(filled: Inventory) -> Non
     }
     # the catalog lets in whoever reads, two groups above
     assert all(r.lacking == [] for r in found)
+    # analysts are filtered, and who is in that group by way of another, though the way to the data leads past it
+    assert {r.principal for r in found if "own_region" in r.limited_by} == {"data_science", "dai@acme.example"}
     masked = {r.principal: set(r.masked_by) for r in found}
     assert masked["dai@acme.example"] == {"main.governance.mask_email", "mask_pii"}
     assert masked["bo@acme.example"] == {"main.governance.mask_email"}
@@ -108,6 +110,19 @@ def test_a_row_filter_limits_and_a_missing_right_on_the_way_is_named(filled: Inv
         r for r in FactQueries(filled).readers("workspace", "lakehouse.raw.products") if r.principal_kind == "public"
     ]
     assert everybody.lacking == ["the right to use lakehouse.raw", "the right to use lakehouse"]
+
+
+def test_a_privilege_on_a_container_is_about_one_kind_of_object_below(filled: Inventory) -> None:
+    def ways(name: str) -> set[tuple[str, str]]:
+        return {(r.principal_kind, r.privilege) for r in FactQueries(filled).readers("workspace", name)}
+
+    # the readers' SELECT on the catalog is no way to a volume or a model; their READ VOLUME and EXECUTE are
+    assert ways("main.landing.invoices") == {("group", "OWNER"), ("user", "OWNER"), ("service", "OWNER")} | {
+        ("group", "READ VOLUME"),
+        ("service", "READ VOLUME"),
+    }
+    assert {word for _, word in ways("main.sales.churn")} == {"OWNER", "EXECUTE"}
+    assert {word for _, word in ways("main.sales.campaigns")} == {"OWNER", "SELECT"}
 
 
 def test_a_second_reading_changes_nothing(workspace: SandboxSource, filled: Inventory) -> None:

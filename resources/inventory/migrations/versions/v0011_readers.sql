@@ -1,0 +1,98 @@
+-- Whether a privilege lets read this dataset. On Unity Catalog a privilege on a container is about one kind of object
+-- below it: SELECT about tables, READ VOLUME about volumes, EXECUTE about models.
+CREATE FUNCTION inventory.lets_read(confers text[], privilege text, platform text, namespace text, level int)
+RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN platform <> 'databricks' OR level = 0 OR namespace = 'relation' THEN 'read' = ANY (confers)
+                WHEN namespace = 'volume' THEN privilege IN ('READ VOLUME', 'ALL PRIVILEGES')
+                WHEN namespace = 'model' THEN privilege IN ('EXECUTE', 'ALL PRIVILEGES')
+                ELSE false END
+$$;
+
+CREATE OR REPLACE FUNCTION inventory.readers(source text, qualified_name text, path text DEFAULT '')
+RETURNS TABLE (
+    principal text, principal_kind text, via text[], privilege text, securable text, limited_by text[],
+    masked_by text[], lacking text[]
+) LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog AS $$
+    WITH RECURSIVE it AS (
+        SELECT d.id, d.source_id, d.qualified_name, d.container, d.namespace, s.platform
+        FROM inventory.dataset d JOIN inventory.source s ON s.id = d.source_id
+        WHERE s.name = readers.source AND d.qualified_name = readers.qualified_name AND d.state = 'present'
+    ), chain AS (
+        SELECT it.id, it.source_id, it.platform, it.qualified_name AS place, 0 AS level FROM it
+        UNION ALL
+        SELECT it.id, it.source_id, it.platform, a.qualified_name, a.level
+        FROM it CROSS JOIN LATERAL inventory.containers_above(it.source_id, it.container) a
+    ), given AS (
+        SELECT c.id, c.level, c.place, g.*,
+               inventory.lets_read(g.confers, g.privilege, c.platform, it.namespace, c.level) AS reads
+        FROM chain c JOIN it ON it.id = c.id
+        JOIN inventory.privilege g ON g.source_id = c.source_id AND g.securable = c.place
+        WHERE (c.level = 0 OR (g.inherits AND (
+            c.source_id NOT IN (SELECT p.source_id FROM inventory.policy p WHERE p.kind = 'no_inheritance')
+            OR NOT inventory.is_barred(c.source_id, it.container, c.level, g.privilege))))
+          AND (readers.path = '' OR g.path IN ('', readers.path)) AND readers.path <> ALL (g.except_paths)
+          AND (g.tag_condition = '{}' OR inventory.tags_fulfil(g.tag_condition, c.id, readers.path))
+    ), goals AS (
+        SELECT CASE WHEN g.denies THEN 'deny' ELSE 'read' END AS goal, g.source_id, g.principal, g.principal_kind,
+               g.privilege, g.securable, g.limited_by, ARRAY[g.privilege || ' on ' || g.securable] AS via
+        FROM given g WHERE g.reads
+        UNION ALL
+        -- on some platforms one must be let through every container on the way
+        SELECT 'use ' || c.place, g.source_id, g.principal, g.principal_kind, NULL, NULL, NULL, NULL
+        FROM chain c
+        JOIN chain higher ON higher.id = c.id AND higher.level >= c.level
+        JOIN inventory.privilege g ON g.source_id = c.source_id AND g.securable = higher.place
+             AND (higher.level = c.level OR g.inherits)
+        WHERE c.level > 0 AND c.platform IN ('snowflake', 'databricks') AND 'use' = ANY (g.confers) AND NOT g.denies
+    ), reach AS (
+        SELECT * FROM goals
+        UNION
+        SELECT r.goal, r.source_id, m.member, m.member_kind, r.privilege, r.securable, r.limited_by,
+               (m.role_kind || ' ' || m.role) || r.via
+        FROM reach r
+        JOIN inventory.membership m ON m.source_id = r.source_id AND m.role = r.principal AND m.role_kind = r.principal_kind
+        WHERE r.via IS NULL OR (cardinality(r.via) < 32 AND (m.member_kind || ' ' || m.member) <> ALL (r.via))
+    ), belongs AS (
+        -- a policy names groups; one that a principal is in counts, whether or not the way to the data leads through it
+        SELECT r.source_id, r.principal, r.principal_kind, r.principal AS name, r.principal_kind AS kind
+        FROM reach r WHERE r.goal = 'read'
+        UNION
+        SELECT b.source_id, b.principal, b.principal_kind, m.role, m.role_kind
+        FROM belongs b
+        JOIN inventory.membership m ON m.source_id = b.source_id AND m.member = b.name AND m.member_kind = b.kind
+    ), known AS (
+        SELECT b.principal, b.principal_kind, array_agg(DISTINCT b.name) AS names FROM belongs b GROUP BY 1, 2
+    )
+    SELECT r.principal, r.principal_kind, (r.principal_kind || ' ' || r.principal) || r.via, r.privilege, r.securable,
+           array_remove(array_cat(ARRAY[r.limited_by], (
+               SELECT array_agg(DISTINCT p.policy) FROM chain c
+               JOIN inventory.policy p ON p.source_id = c.source_id AND p.securable = c.place
+               WHERE p.kind IN ('row_filter', 'tag_filter') AND (c.level = 0 OR p.inherits)
+                 AND (p.tag_condition = '{}' OR inventory.tags_fulfil(p.tag_condition, c.id, readers.path))
+                 AND (p.applies_to = '{}' OR p.applies_to && k.names) AND NOT p.exempt && k.names)), NULL),
+           coalesce((
+               SELECT array_agg(DISTINCT p.policy) FROM chain c
+               JOIN inventory.policy p ON p.source_id = c.source_id AND p.securable = c.place
+               WHERE p.kind IN ('column_mask', 'tag_mask') AND (c.level = 0 OR p.inherits)
+                 AND readers.path <> '' AND p.path IN ('', readers.path)
+                 AND (p.tag_condition = '{}' OR inventory.tags_fulfil(p.tag_condition, c.id, readers.path))
+                 AND (p.applies_to = '{}' OR p.applies_to && k.names) AND NOT p.exempt && k.names), '{}'),
+           coalesce((
+               SELECT array_agg('the right to use ' || c.place ORDER BY c.level) FROM chain c
+               WHERE c.level > 0 AND c.platform IN ('snowflake', 'databricks')
+                 AND NOT EXISTS (SELECT FROM reach u WHERE u.goal = 'use ' || c.place AND (
+                     (u.principal = r.principal AND u.principal_kind = r.principal_kind) OR u.principal_kind = 'public'))),
+               '{}')
+    FROM reach r JOIN known k ON k.principal = r.principal AND k.principal_kind = r.principal_kind
+    WHERE r.goal = 'read'
+      AND NOT EXISTS (SELECT FROM reach n WHERE n.goal = 'deny' AND n.principal = r.principal
+                      AND n.principal_kind = r.principal_kind)
+$$;
+
+COMMENT ON FUNCTION inventory.lets_read(text[], text, text, text, int) IS 'Whether a privilege, given so many levels above a dataset of that namespace, lets read it.';
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'governance_reader') THEN
+        GRANT EXECUTE ON FUNCTION inventory.lets_read(text[], text, text, text, int) TO governance_reader;
+    END IF;
+END $$;
