@@ -27,11 +27,15 @@ RETURNS TABLE (
                inventory.lets_read(g.confers, g.privilege, c.platform, it.namespace, c.level) AS reads
         FROM chain c JOIN it ON it.id = c.id
         JOIN inventory.privilege g ON g.source_id = c.source_id AND g.securable = c.place
-        WHERE (c.level = 0 OR (g.inherits AND (
-            c.source_id NOT IN (SELECT p.source_id FROM inventory.policy p WHERE p.kind = 'no_inheritance')
-            OR NOT inventory.is_barred(c.source_id, it.container, c.level, g.privilege))))
-          AND (readers.path = '' OR g.path IN ('', readers.path)) AND readers.path <> ALL (g.except_paths)
-          AND (g.tag_condition = '{}' OR inventory.tags_fulfil(g.tag_condition, c.id, readers.path))
+        WHERE (c.level = 0 OR (g.inherits AND NOT inventory.is_barred(c.source_id, it.container, c.level, g.privilege)))
+          AND (readers.path = '' OR inventory.path_covers(g.path, readers.path))
+          AND NOT EXISTS (SELECT FROM unnest(g.except_paths) e WHERE inventory.path_covers(e, readers.path))
+          AND (g.tag_condition = '{}' OR inventory.tags_fulfil(g.tag_condition, c.id, readers.path)
+               -- without a path: anything of it
+               OR (readers.path = '' AND EXISTS (
+                   SELECT FROM inventory.dataset_tag t
+                   WHERE t.dataset_id = c.id AND t.path <> '' AND g.tag_condition ? t.tag
+                     AND inventory.tags_fulfil(g.tag_condition, c.id, t.path))))
     ), goals AS (
         SELECT CASE WHEN g.denies THEN 'deny' ELSE 'read' END AS goal, g.source_id, g.principal, g.principal_kind,
                g.privilege, g.securable, g.limited_by, ARRAY[g.privilege || ' on ' || g.securable] AS via
@@ -74,7 +78,7 @@ RETURNS TABLE (
                SELECT array_agg(DISTINCT p.policy) FROM chain c
                JOIN inventory.policy p ON p.source_id = c.source_id AND p.securable = c.place
                WHERE p.kind IN ('column_mask', 'tag_mask') AND (c.level = 0 OR p.inherits)
-                 AND readers.path <> '' AND p.path IN ('', readers.path)
+                 AND readers.path <> '' AND inventory.path_covers(p.path, readers.path)
                  AND (p.tag_condition = '{}' OR inventory.tags_fulfil(p.tag_condition, c.id, readers.path))
                  AND (p.applies_to = '{}' OR p.applies_to && k.names) AND NOT p.exempt && k.names), '{}'),
            coalesce((
@@ -85,8 +89,10 @@ RETURNS TABLE (
                '{}')
     FROM reach r JOIN known k ON k.principal = r.principal AND k.principal_kind = r.principal_kind
     WHERE r.goal = 'read'
-      AND NOT EXISTS (SELECT FROM reach n WHERE n.goal = 'deny' AND n.principal = r.principal
-                      AND n.principal_kind = r.principal_kind)
+      -- what is denied to everybody, or to an account, is denied to each of them
+      AND NOT EXISTS (SELECT FROM reach n WHERE n.goal = 'deny' AND (
+          (n.principal = r.principal AND n.principal_kind = r.principal_kind) OR n.principal_kind = 'public'
+          OR (n.principal_kind = 'account' AND position(':' || n.principal || ':' IN r.principal) > 0)))
 $$;
 
 COMMENT ON FUNCTION inventory.lets_read(text[], text, text, text, int) IS 'Whether a privilege, given so many levels above a dataset of that namespace, lets read it.';
