@@ -41,9 +41,20 @@ class SnowflakeResource(SourceResource):
     host: str | None = Field(default=None, description="Host name where it does not follow from the account.")
     port: int | None = Field(default=None, ge=1, le=65535, description="Port; default 443.")
     protocol: Literal["https", "http"] = Field(default="https", description="`http` for a server on loopback only.")
+    query_texts: int = Field(
+        default=0, ge=0, le=20, description="Commonest SQL texts kept with a table's usage, by day and user."
+    )
 
     def reader(self) -> "SnowflakeReader":
         """Opens a reader; it logs in with its first query."""
+        return SnowflakeReader(self.connect(), tuple(self.databases))
+
+    def connect(self) -> "Client":
+        """A client, which logs in with its first query.
+
+        Raises:
+            ConfigurationError: a secret is missing, or fields contradict each other.
+        """
         from resources.snowflake.client import Client
 
         address = {"host": self.host, "port": self.port, "role": self.role, "warehouse": self.warehouse}
@@ -54,7 +65,7 @@ class SnowflakeResource(SourceResource):
             **{name: value for name, value in address.items() if value is not None},
             **self._credentials(),
         }
-        return SnowflakeReader(Client(options, self.policy), tuple(self.databases))
+        return Client(options, self.policy)
 
     def _credentials(self) -> dict[str, Any]:
         given = [n for n in ("password", "private_key", "token") if getattr(self, n) is not None]

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlglot
+from fakesnow import macros
 from fakesnow.instance import FakeSnow
 from sqlglot import exp
 
@@ -49,6 +50,8 @@ class Catalogue:
         self._lock = threading.Lock()
         self._lost: frozenset[str] = frozenset()
         self._run(views.NOTES)
+        # fakesnow has its functions in each database; a session may be in none
+        self._run(macros.creation_sql("memory"))
 
     def _run(self, sql: str, values: Any = None) -> list[tuple[Any, ...]]:
         with self._lock:

@@ -2,15 +2,17 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp
 
-from governance.model import Dataset
+from governance.model import Dataset, Facet, Fact
 from sandbox import serving
 from sandbox.faults import Rule
-from sandbox.snowflake import account, estate
+from sandbox.snowflake import account, activity, estate, history
 from sandbox.snowflake.logins import ACCOUNT, READER, USER, Logins
 
 
@@ -23,6 +25,7 @@ class Face(serving.Face):
     def __init__(self, company: serving.Company) -> None:
         super().__init__(company)
         self.logins = Logins()
+        self.today = datetime.now(UTC).date()
 
     def app(self) -> ASGIApp:
         """A Snowflake account without data; fakesnow takes seconds to import, so only here."""
@@ -68,7 +71,7 @@ class Face(serving.Face):
 
     def seed(self, url: str) -> None:
         """Sends the estate's statements, as an administrator would."""
-        for _ in self.run(url, estate.statements(self.company.scale)):
+        for _ in self.run(url, chain(estate.statements(self.company.scale), history.statements(self.today))):
             pass
 
     def run(self, url: str, statements: Iterator[str]) -> Iterator[str]:
@@ -93,3 +96,8 @@ class Face(serving.Face):
     def account(self) -> Iterator[Dataset]:
         """From the declarations."""
         return account.account(self.company.scale)
+
+    def facts(self, facet: Facet) -> Iterator[Fact]:
+        """From the declarations."""
+        if facet == "usage":
+            yield from activity.usage(self.today)
