@@ -120,7 +120,11 @@ class Ends:
                 asked.append(one.guid)
         holders: list[Reference] = []
         for entity in self.readable.get(asked, type_name, names_only=not is_column):
-            known, holder = known_of(self.types, entity)
+            try:
+                known, holder = known_of(self.types, entity)
+            except MALFORMED:
+                # its edges are counted as ends without a name
+                known, holder = Known(type_name, None), None
             self.known[str(entity.get("guid"))] = known
             holders += [holder] if holder else []
         return holders
