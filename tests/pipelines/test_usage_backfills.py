@@ -17,7 +17,7 @@ from sandbox.databricks.face import Face
 from sandbox.serving import Company
 from tests.fixtures.served import DONE, SELECTOR, Served, launch, outcome, serving, until
 
-pytestmark = [pytest.mark.xdist_group("backfills"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.xdist_group("backfills"), pytest.mark.timeout(600)]
 
 SOURCE, PLATFORM = "workspace", "databricks"
 KEY = {"path": [SOURCE, "usage"]}
@@ -139,9 +139,10 @@ def test_a_backfill_of_some_days_is_a_run_for_each(served: Served, account: Rows
 
 
 @pytest.mark.deploy
+@pytest.mark.timeout(1800)
 def test_a_backfill_of_thirty_days_is_a_run_for_each(served: Served, account: Rows) -> None:
     """The pool lets one through at a time, which takes its minutes."""
-    runs = backfill_by_job(served, DAYS, 800)
+    runs = backfill_by_job(served, DAYS, 1700)
     assert {run["status"] for run in runs} == {"SUCCESS"}
     days = {tag["value"] for run in runs for tag in run["tags"] if tag["key"] == "dagster/partition"}
     assert days == {day.isoformat() for day in DAYS} == materialized(served)
