@@ -156,10 +156,10 @@ class Caller:
     @contextmanager
     def _among_others(self, bucket: Bucket, operation: str, this: _Attempt) -> Iterator[None]:
         """Holds a place among the calls that are made at once, and counts what came of this one."""
-        at_once, fills = bucket.at_once, False
+        at_once, filled = bucket.at_once, 0
         if at_once is not None:
             asked = time.monotonic()
-            fills = at_once.begin()
+            filled = at_once.begin()
             self.meter.add(paced=time.monotonic() - asked)
         begun = time.monotonic()
         try:
@@ -171,8 +171,8 @@ class Caller:
             throttled, answered = isinstance(this.error, Throttled), this.is_known and this.error is None
             self.meter.add(calls=1, seconds=took, throttled=int(throttled))
             self.paces.count(bucket, seconds=took if answered else None, throttled=throttled)
-            if at_once is not None and fills and answered:
-                at_once.answered(operation, took)
+            if at_once is not None and filled and answered:
+                at_once.answered(operation, took, filled)
 
     def _wait_before_next(
         self, error: GovernanceError, operation: str, bucket: Bucket, attempt: int, started: float

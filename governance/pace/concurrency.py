@@ -43,13 +43,13 @@ class Concurrency:
         """The level; with the fraction that it was begun with, where it is still that."""
         return self._first if self.level == round(self._first) else float(self.level)
 
-    def begin(self) -> bool:
-        """Waits until one more call may be made; whether it fills the level, so that its time tells something."""
+    def begin(self) -> int:
+        """Waits until one more call may be made; the level that it fills, so that its time tells something, else 0."""
         with self._free:
             while self.under_way >= self.level:
                 self._free.wait()
             self.under_way += 1
-            return self.under_way == self.level
+            return self.level if self.under_way == self.level else 0
 
     def end(self) -> None:
         """A call is over, whatever came of it."""
@@ -57,14 +57,17 @@ class Concurrency:
             self.under_way -= 1
             self._free.notify_all()
 
-    def answered(self, operation: str, seconds: float) -> None:
-        """A call that filled the level went well.
+    def answered(self, operation: str, seconds: float, filled: int) -> None:
+        """A call went well.
 
         Args:
             operation: what was asked; only the same are compared.
             seconds: until the answer.
+            filled: the level that it filled when it began; what has begun at another one than this is not judged by.
         """
         with self._free:
+            if filled != self.level:
+                return
             self._seconds[self.level][operation].append(seconds)
             self._answers += 1
             if self._answers >= max(_ENOUGH, 2 * self.level):

@@ -59,18 +59,18 @@ def test_a_rate_that_was_learned_is_kept_without_a_burst(learned: float) -> None
 def serve(servers: int, callers: int, calls: int, seed: int, first: int = 4, most: int = 8) -> tuple[float, list[int]]:
     """A source that works on so many calls at once and queues the others; the time it took, and the levels."""
     chance, learner = random.Random(seed), Concurrency(most, first)
-    now, free, waiting, levels = 0.0, [0.0] * servers, list[tuple[float, int, float, str, bool]](), list[int]()
+    now, free, waiting, levels = 0.0, [0.0] * servers, list[tuple[float, int, float, str, int]](), list[int]()
     while len(levels) < calls:
         while len(waiting) < callers and learner.under_way < learner.level:
-            fills, operation = learner.begin(), chance.choice(["list", "read"])
+            filled, operation = learner.begin(), chance.choice(["list", "read"])
             takes = (0.1 if operation == "list" else 0.4) * chance.lognormvariate(0, 0.2)
             place = min(range(servers), key=free.__getitem__)
             free[place] = max(now, free[place]) + takes
-            heapq.heappush(waiting, (free[place], chance.getrandbits(60), now, operation, fills))
-        now, _, begun, operation, fills = heapq.heappop(waiting)
+            heapq.heappush(waiting, (free[place], chance.getrandbits(60), now, operation, filled))
+        now, _, begun, operation, filled = heapq.heappop(waiting)
         learner.end()
-        if fills:
-            learner.answered(operation, now - begun)
+        if filled:
+            learner.answered(operation, now - begun, filled)
         levels.append(learner.level)
     return now, levels
 
@@ -107,9 +107,9 @@ def test_little_time_is_lost_over_knowing_the_number_before() -> None:
 def test_a_level_stays_within_its_bounds(acts: list[bool], most: int, first: float) -> None:
     learner = Concurrency(most, first)
     for answered in acts:
-        learner.begin()
+        filled = learner.begin()
         if answered:
-            learner.answered("read", 0.1)
+            learner.answered("read", 0.1, filled)
         else:
             learner.refused()
         learner.end()
