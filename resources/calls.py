@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import structlog
 
-from governance.errors import DeadlineExceeded, GovernanceError, Throttled, Transient, Unavailable
+from governance.errors import DeadlineExceeded, GovernanceError, ProtocolError, Throttled, Transient, Unavailable
 from governance.pace import Paces
 from governance.pace.book import Bucket
 from resources.circuit import Circuit, CircuitOpen
@@ -66,8 +66,10 @@ class _Attempt:
     Every SDK has an exception tree of its own, so it is the client's `classify` that tells, not an except clause.
     """
 
-    def __init__(self, classify: Callable[[Exception, str], GovernanceError | None], operation: str) -> None:
-        self._classify, self._operation = classify, operation
+    def __init__(
+        self, platform: str, classify: Callable[[Exception, str], GovernanceError | None], operation: str
+    ) -> None:
+        self._platform, self._classify, self._operation = platform, classify, operation
         self.error: GovernanceError | None = None
         self.is_known = False
         """Whether it ended in an answer or in an error of the platform."""
@@ -78,6 +80,15 @@ class _Attempt:
     def __exit__(self, kind: type[BaseException] | None, raised: BaseException | None, trace: object) -> bool:
         if isinstance(raised, GovernanceError):
             self.error = raised
+        elif isinstance(raised, RecursionError):
+            # whatever reads answers, in an SDK or here, gives up at the same depth
+            self.error = ProtocolError(
+                "the answer is nested deeper than can be read",
+                platform=self._platform,
+                operation=self._operation,
+                remedy="see what answers at the source's address: no server of this kind gives such an answer",
+            )
+            self.error.__cause__ = raised
         elif isinstance(raised, Exception):
             self.error = self._classify(raised, self._operation)
             if self.error is not None:
@@ -128,7 +139,7 @@ class Caller:
         while True:
             attempt += 1
             tries = self.circuit.admit(operation, time.monotonic())
-            this = _Attempt(self.classify, operation)
+            this = _Attempt(self.platform, self.classify, operation)
             try:
                 with self._among_others(bucket, operation, this), this:
                     result = call()

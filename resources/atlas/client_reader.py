@@ -115,7 +115,8 @@ class AtlasReader(Reader):
         missing = [g for e in entities for g in _tolerant(translator.part_guids, e) if g not in parts]
         while missing:
             for answer in self.atlas.entities(list(dict.fromkeys(missing))):
-                for part in (*(answer.get("entities") or ()), *(answer.get("referredEntities") or {}).values()):
+                came_too = (answer.get("referredEntities") or {}).values()
+                for part in filter(_is_object, (*(answer.get("entities") or ()), *came_too)):
                     parts[str(part.get("guid"))] = clean(part)
             inner = (g for m in missing if m in parts for g in _tolerant(translator.part_guids, parts[m]))
             missing = [g for g in inner if g not in parts]
@@ -135,9 +136,10 @@ class AtlasReader(Reader):
                 self._names.clear()
             known = {g: self._names[g] for g in wanted if g in self._names}
         found: dict[str, Named] = {}
-        for entity in clean(self._readable.get(sorted(wanted - known.keys()), names_only=True)):
-            name = (entity.get("attributes") or {}).get("qualifiedName")
-            found[str(entity.get("guid"))] = Named(str(name or entity.get("guid")), str(entity["typeName"]), entity)
+        for entity in filter(_is_object, clean(self._readable.get(sorted(wanted - known.keys()), names_only=True))):
+            attributes, guid = entity.get("attributes"), str(entity.get("guid"))
+            name = attributes.get("qualifiedName") if isinstance(attributes, dict) else None
+            found[guid] = Named(str(name or guid), str(entity.get("typeName")), entity)
         with self._lock:
             self._names |= found
         refused = wanted & self._readable.refused.keys()
@@ -162,6 +164,11 @@ def _tolerant(guids: Callable[[Json], Iterable[str]], entity: Json) -> Iterable[
 
 def _is_deleted(entity: Any) -> bool:
     return isinstance(entity, dict) and entity.get("status") == "DELETED"
+
+
+def _is_object(entity: Any) -> bool:
+    """What is none cannot be one that was asked for."""
+    return isinstance(entity, dict)
 
 
 def _is_whole(part: Any) -> bool:

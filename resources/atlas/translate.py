@@ -99,7 +99,8 @@ class Translator:
         """An entity that could not be understood."""
         attributes = entity.get("attributes") if isinstance(entity, dict) else None
         name = attributes.get("qualifiedName") if isinstance(attributes, dict) else None
-        return Quarantined(clean(name) if isinstance(name, str) else None, why, clean(json.loads(json.dumps(entity))))
+        legible = name if isinstance(name, str) and is_clean(name) else None
+        return Quarantined(legible, why, clean(json.loads(json.dumps(entity))))
 
     def dataset(self, entity: Json, parts: Mapping[str, Json], names: Names) -> Dataset:
         """One entity.

@@ -13,7 +13,7 @@ import orjson
 
 from governance.errors import RecordError
 from governance.model import Column, Container, Dataset, Tag
-from governance.text import clean
+from governance.text import clean, is_clean
 from governance.types import columns_of
 
 Json = Mapping[str, Any]
@@ -37,6 +37,9 @@ _KEPT = (
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 
 
+_NAMES = ("catalog_name", "schema_name", "name")
+
+
 def qualified(*parts: str) -> str:
     """The parts as one name, such as `main.sales.orders`."""
     return ".".join(f"`{p.replace('`', '``')}`" if "." in p or "`" in p else p for p in parts)
@@ -49,7 +52,17 @@ def cleaned(records: list[Any]) -> list[Any]:
             return records
     except (orjson.JSONEncodeError, RecursionError):
         pass
-    return [clean(record) for record in records]
+    return [_cleaned(record) for record in records]
+
+
+def _cleaned(record: Any) -> Any:
+    """A record without the names that had to be cleaned: two names must not become one, nor one another."""
+    tidy = clean(record)
+    if tidy is not record and isinstance(record, dict):
+        for field in _NAMES:
+            if isinstance(name := record.get(field), str) and not is_clean(name):
+                tidy[f"illegible {field}"] = tidy.pop(field)
+    return tidy
 
 
 def container(raw: Json, kind: str, tags: Tags) -> Container:
@@ -156,7 +169,7 @@ def owner_kind(owner: str | None) -> str | None:
 
 def place(raw: Any) -> str | None:
     """The qualified name of a record that may be broken, where even that much is legible."""
-    parts = [raw.get(f) for f in ("catalog_name", "schema_name", "name")] if isinstance(raw, Mapping) else [None]
+    parts = [raw.get(f) for f in _NAMES] if isinstance(raw, Mapping) else [None]
     return qualified(*parts) if all(isinstance(p, str) and p for p in parts) else None
 
 

@@ -14,7 +14,7 @@ import orjson
 from governance.errors import RecordError
 from governance.listing import Quarantined
 from governance.model import Column, Container, Dataset, Tag
-from governance.text import clean
+from governance.text import clean, is_clean
 from resources.glue.translate_columns import columns_of_table
 from resources.glue.translate_format import format_of
 
@@ -199,8 +199,14 @@ def instant(value: Any) -> datetime | None:
 
 
 def cleaned(raw: Any) -> Any:
-    """The record as plain JSON, with what no store takes replaced; identity stays unless it was no text at all."""
-    return clean(json.loads(json.dumps(raw, default=str)))
+    """The record as plain JSON, with what no store takes replaced, and without a name that had some of that.
+
+    Two names must not become one by cleaning, nor one another: a table of that name is no table that we know.
+    """
+    tidy = clean(json.loads(json.dumps(raw, default=str)))
+    if isinstance(raw, dict) and isinstance(raw.get("Name"), str) and not is_clean(raw["Name"]):
+        tidy["illegible Name"] = tidy.pop("Name")
+    return tidy
 
 
 def _is_storable(value: Any) -> bool:

@@ -13,6 +13,7 @@ from governance.fingerprint import seal
 from governance.listing import Page, Quarantined, Reason, Scope, Status
 from governance.loss_guard import LossGuard
 from governance.model import Container, Dataset
+from governance.text import is_clean
 from resources.inventory import containers, fingerprints, quarantine
 from resources.inventory.closing import delete, hide
 from resources.inventory.fingerprints import Remembered
@@ -182,14 +183,14 @@ class ScopeWrite:
 
     def _quarantine(self, record: Quarantined) -> None:
         self._refused.append(record)
-        self._nameless += record.name is None
+        self._nameless += record.name is None or not is_clean(record.name)
 
     def _settle_refused(self) -> None:
         """Stores the records; the known datasets under their names count as seen."""
         refused, self._refused = self._refused, []
         place = (self.place.source_id, self.place.scope_id, self.place.sync_id)
         self.tally.counts["quarantined"] += quarantine.keep(self.conn, refused, place, self.place.at)
-        names = [r.name for r in refused if r.name and "\x00" not in r.name]
+        names = [r.name for r in refused if r.name and is_clean(r.name)]
         for stored in known(self.conn, self.place.source_id, names).values():
             self.tally.excused.add(stored.id)
 
