@@ -2,6 +2,8 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
 BIN := .venv/bin
 STAMP := .venv/.installed
+# its tests are skipped where go is not there to build it
+TOXIPROXY := $(if $(shell command -v go),build/bin/toxiproxy-server)
 
 .PHONY: run stop test faults deploy helm oracle lint bench clean
 
@@ -24,8 +26,13 @@ stop:
 test: $(STAMP)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
+build/bin/toxiproxy-server:
+	@echo 'Building toxiproxy …'
+	@GOBIN=$(CURDIR)/build/bin go install github.com/Shopify/toxiproxy/v2/cmd/server@v2.12.0
+	@mv build/bin/server $@
+
 # every fault of docs/reliability.md, the long part too; GOVERNANCE_TEST_SEED=… repeats a run
-faults: $(STAMP)
+faults: $(STAMP) $(TOXIPROXY)
 	$(BIN)/python -m pytest tests/faults -m 'faults or not faults' -n 2 --dist loadgroup
 
 # Celery workers, run pools and a backfill of thirty days, the long part too: some 15 minutes
