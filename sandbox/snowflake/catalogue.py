@@ -10,7 +10,7 @@ under its own.
 
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,7 +19,7 @@ from fakesnow import macros
 from fakesnow.instance import FakeSnow
 from sqlglot import exp
 
-from sandbox.snowflake import tagging, views
+from sandbox.snowflake import governing, tagging, views
 from sandbox.snowflake.declared import DeclaredColumn, Facts, Key, Place, column_of, declared, name_of, physical
 
 Note = Callable[[], None]
@@ -49,7 +49,7 @@ class Catalogue:
         self._duck = instance.duck_conn.cursor()
         self._lock = threading.Lock()
         self._lost: frozenset[str] = frozenset()
-        self._run(views.NOTES)
+        self._run(views.NOTES + governing.NOTES)
         # fakesnow has its functions in each database; a session may be in none
         self._run(macros.creation_sql("memory"))
 
@@ -58,12 +58,18 @@ class Catalogue:
             rows: list[tuple[Any, ...]] = self._duck.execute(sql, values).fetchall()
             return rows
 
+    def _run_all(self, statements: Iterable[tuple[str, list[Any]]]) -> None:
+        for sql, values in statements:
+            self._run(sql, values)
+
     def plan(self, sql: str, database: str | None, schema: str | None) -> Plan:
         """How to run this statement; itself where there is nothing to add."""
         if shown := _SHOWN.match(sql):
             return Plan(self._show(shown))
         if (tags := tagging.parse(sql)) is not None:
             return Plan(_SAID, lambda: self._tag(tags, Place(database, schema)))
+        if (noted := governing.parse(sql)) is not None:
+            return Plan(_SAID, lambda: self._run_all(noted))
         word = sql.lstrip()[:8].split(maxsplit=1)[0].upper() if sql.strip() else ""
         if word not in ("CREATE", "ALTER", "COMMENT", "GRANT", "DROP"):
             return Plan(_ADDED.sub(r"_FS_INFORMATION_SCHEMA.HOUSE_\1", sql))
@@ -142,6 +148,8 @@ class Catalogue:
         self._run(
             f"INSERT OR REPLACE INTO {views.HOUSE}.containers VALUES (?, ?, 'SYSADMIN', ?, now())", [db, sch, comment]
         )
+        if (db, sch) == ("SNOWFLAKE", "ACCOUNT_USAGE"):
+            self._run_all((view, []) for view in governing.VIEWS)
 
     def _new_relation(self, key: Key, facts: Facts, columns: list[DeclaredColumn], keys: list[tuple[Any, ...]]) -> None:
         self._forget(key)
@@ -268,8 +276,7 @@ class Catalogue:
         """TAG_REFERENCES follows at once: there is no lag here."""
         if not self._run(_ACCOUNT_USAGE, ["TAG_REFERENCES"]):
             return
-        for sql, values in tags.statements(at):
-            self._run(sql, values)
+        self._run_all(tags.statements(at))
 
     def _grant(self, tree: exp.Grant, at: Place) -> Plan:
         """Ownership is kept; other privileges are accepted and not kept."""

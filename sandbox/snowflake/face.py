@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 from governance.model import Dataset, Facet, Fact
 from sandbox import serving
 from sandbox.faults import Rule
-from sandbox.snowflake import account, activity, estate, history
+from sandbox.snowflake import account, activity, declared_access, estate, history
 from sandbox.snowflake.logins import ACCOUNT, READER, USER, Logins
 
 
@@ -71,7 +71,8 @@ class Face(serving.Face):
 
     def seed(self, url: str) -> None:
         """Sends the estate's statements, as an administrator would."""
-        for _ in self.run(url, chain(estate.statements(self.company.scale), history.statements(self.today))):
+        made = (estate.statements(self.company.scale), declared_access.statements(), history.statements(self.today))
+        for _ in self.run(url, chain.from_iterable(made)):
             pass
 
     def run(self, url: str, statements: Iterator[str]) -> Iterator[str]:
@@ -99,5 +100,7 @@ class Face(serving.Face):
 
     def facts(self, facet: Facet) -> Iterator[Fact]:
         """From the declarations."""
-        if facet == "usage":
+        if facet == "access":
+            yield from declared_access.facts(self.company.scale)
+        elif facet == "usage":
             yield from activity.usage(self.today)
