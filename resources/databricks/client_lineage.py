@@ -13,7 +13,7 @@ from governance.listing import FactPage, Quarantined, Reason
 from governance.model import LineageEdge
 from resources.databricks import translate_lineage
 from resources.databricks.client_session import Workspace
-from resources.databricks.client_sql import ResultCut
+from resources.databricks.client_sql import ResultCut, TooSlow
 from resources.databricks.client_system import COLUMN_LINEAGE, TABLE_LINEAGE, SystemTables
 
 PAGE = 2_000
@@ -133,15 +133,17 @@ class SystemLineage:
         yield self._pages.page(days=f"{days[0]} to {days[1]}")
 
     def _window(self, table: LineageTable, since: date, until: date) -> Iterator[FactPage]:
-        """The edges of the days [since, until); in halves where a result would be cut."""
+        """The edges of the days [since, until); in halves where a result would be cut, or takes too long."""
         try:
             for row in self._system.warehouse.rows(table.statement(), {"since": since, "until": until}):
                 self._pages.add(row, map(table.edge, (row,)))
                 if self._pages.is_full:
                     yield self._pages.page()
-        except ResultCut as error:
+        except (ResultCut, TooSlow) as error:
             middle = since + (until - since) / 2
             if middle in (since, until):
+                if isinstance(error, TooSlow):
+                    raise
                 why = f"{table.name}: the edges of {since} are more than one result may hold; some are missing"
                 yield self._pages.page(Reason("result_cut", why, error.operation, error.remedy))
                 return

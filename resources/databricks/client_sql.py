@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import date
 from typing import Any
 
@@ -19,6 +20,10 @@ Parameters = Mapping[str, str | date]
 
 class ResultCut(ProtocolError):
     """A result is longer than a statement may give; the rest can be had by asking for less at once."""
+
+
+class TooSlow(Unavailable):
+    """A statement ran longer than a call may, and was ended; less at once may pass."""
 
 
 class Warehouse:
@@ -86,13 +91,19 @@ class Warehouse:
         until = time.monotonic() + self._workspace.policy.deadline
         while (state := (answer.get("status") or {}).get("state")) in ("PENDING", "RUNNING"):
             if time.monotonic() > until:
-                raise Unavailable("the warehouse takes too long", platform=PLATFORM, operation=STATEMENTS)
+                self._ended(str(answer["statement_id"]))
+                raise TooSlow("the warehouse takes too long", platform=PLATFORM, operation=STATEMENTS)
             time.sleep(1.0)
             answer = self._workspace.get(f"{STATEMENTS}/{answer['statement_id']}", base="")
         if state != "SUCCEEDED":
             said = ((answer.get("status") or {}).get("error") or {}).get("message") or f"the statement ended as {state}"
             raise _failed(str(said), self._workspace.grantee)
         return answer
+
+    def _ended(self, statement: str) -> None:
+        """Ends a statement that nobody waits for any more, which would go on at the warehouse's cost."""
+        with suppress(GovernanceError):
+            self._workspace.post(f"{STATEMENTS}/{statement}/cancel", {})
 
 
 def _parameter(name: str, value: str | date) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Lineage records of Unity Catalog, from system tables and from REST, to edges; pure."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ from resources.databricks.translate import qualified
 
 ORIGIN = "unity catalog lineage"
 Node = tuple[str, NodeKind]
+# a file in a volume is part of that volume
+_VOLUME = re.compile(r"(?:dbfs:)?/Volumes/([^/]+)/([^/]+)/([^/]+)(?:/|$)")
 
 # how REST names what connects two tables: field, the id in it, and the word that the system tables have for it
 _ENTITIES = (
@@ -122,6 +125,8 @@ def _node(catalog: Any, schema: Any, name: Any, path: Any) -> Node:
     if all(isinstance(p, str) and p for p in parts):
         return qualified(*(clean(p) for p in parts)), "dataset"
     if isinstance(path, str) and path:
+        if volume := _VOLUME.match(path):
+            return qualified(*(clean(p) for p in volume.groups())), "dataset"
         return clean(path), "location" if "://" in path else "external"
     raise _broken("a source or target is neither a table nor a path")
 

@@ -111,9 +111,9 @@ def face(served: Served) -> Iterator[Face]:
 def opened(served: Served, monkeypatch: pytest.MonkeyPatch) -> Callable[..., FactReader]:
     """Opens the reader with one of the personal tokens; with a warehouse unless told otherwise."""
 
-    def one(token: str, by_sql: bool = True) -> FactReader:
+    def one(token: str, by_sql: bool = True, **other: Any) -> FactReader:
         monkeypatch.setenv("T_TOKEN", token)
-        given: dict[str, Any] = {"source": "w", "host": served.url, "token": {"env": "T_TOKEN"}}
+        given: dict[str, Any] = {"source": "w", "host": served.url, "token": {"env": "T_TOKEN"}, **other}
         if by_sql:
             given["warehouse_id"] = served.face.connection(served.url)["warehouse_id"]
         return open_facet(DatabricksResource(**given), "lineage")
@@ -234,6 +234,37 @@ def pair(edge: LineageEdge) -> tuple[str, ...]:
     return edge.upstream, edge.upstream_path, edge.downstream, edge.downstream_path
 
 
+class Slow(Cut):
+    """Never ends where a window is longer than so many days; remembers which statements were cancelled."""
+
+    def __init__(self, days: int) -> None:
+        super().__init__(days, "")
+        self.cancelled: list[str] = []
+
+    def __call__(self, exchange: Exchange) -> None:
+        if "/statements/endless" in exchange.line:
+            if "/cancel" in exchange.line:
+                self.cancelled.append(exchange.line)
+            exchange.say({"statement_id": "endless", "status": {"state": "RUNNING"}})
+            return
+        super().__call__(exchange)
+        if exchange.told().get("status", {}).get("state") == "FAILED":
+            exchange.say({"statement_id": "endless", "status": {"state": "RUNNING"}})
+
+
+def test_a_statement_that_takes_too_long_is_ended_and_asked_for_in_halves(
+    face: Face, opened: Callable[..., FactReader]
+) -> None:
+    with opened(READER_TOKEN) as reader:
+        whole = {pair(f) for f in facts_of(reader.read(TABLES, EVERYTHING)) if isinstance(f, LineageEdge)}
+    with opened(READER_TOKEN, deadline_seconds=2.0) as reader:
+        face.faults.tamper = slow = Slow(16)
+        pages = list(reader.read(TABLES, EVERYTHING))
+    assert slow.cut == len(slow.cancelled) > 0
+    assert {pair(f) for f in facts_of(pages) if isinstance(f, LineageEdge)} == whole
+    assert reasons(pages) == []
+
+
 def test_a_day_that_is_cut_is_a_reason(face: Face, opened: Callable[..., FactReader]) -> None:
     with opened(READER_TOKEN) as reader:
         face.faults.tamper = Cut(0)
@@ -277,6 +308,20 @@ def test_a_table_counts_before_its_path_and_quotes_what_must_be() -> None:
     assert (edge.downstream, edge.process, edge.process_kind) == ("c.s.`odd.name`", "job 7", "job")
     several = table_edge(["c", "s", "t", None, "c", "s", "u", None, "JOB", "7", "8"])
     assert (several.process, several.process_kind) == ("job", "job")
+
+
+@pytest.mark.parametrize(
+    ("path", "node"),
+    [
+        ("/Volumes/main/landing/clicks/2026/a.json", ("main.landing.clicks", "dataset")),
+        ("dbfs:/Volumes/main/landing/clicks", ("main.landing.clicks", "dataset")),
+        ("dbfs:/tmp/a", ("dbfs:/tmp/a", "external")),
+        ("abfss://a@b.example/c", ("abfss://a@b.example/c", "location")),
+    ],
+)
+def test_a_path_is_a_volume_a_location_or_something_outside(path: str, node: tuple[str, str]) -> None:
+    edge = table_edge([None, None, None, path, "c", "s", "u", None, None, None, None])
+    assert (edge.upstream, edge.upstream_kind) == node
 
 
 def test_a_column_without_a_name_is_a_record_error() -> None:
