@@ -44,6 +44,9 @@ class SnowflakeResource(SourceResource):
     query_texts: int = Field(
         default=0, ge=0, le=20, description="Commonest SQL texts kept with a table's usage, by day and user."
     )
+    lineage_days: int = Field(
+        default=30, ge=1, le=365, description="Days back for which lineage is read from access and load history."
+    )
 
     def reader(self) -> "SnowflakeReader":
         """Opens a reader; it logs in with its first query."""

@@ -1,9 +1,10 @@
 """The account of the estate: the datasets that a correct inventory holds, from the declarations alone."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
-from governance.model import Column, Dataset
+from governance.model import Column, Dataset, LineageEdge
 from sandbox.company.fields import Field, columns, path_part
 from sandbox.snowflake import relations as rel
 from sandbox.snowflake.estate import containers, relations
@@ -42,6 +43,17 @@ def account(scale: int) -> Iterator[Dataset]:
             columns=tuple(row for n, c in enumerate(one.columns, 1) for row in _rows(c, n)),
             tags=tuple(sorted(tags, key=lambda t: (t.path, t.kind, t.tag, t.origin))),
         )
+
+
+def dependencies(scale: int) -> Iterator[LineageEdge]:
+    """What views and dynamic tables are made of, as their declarations say."""
+    for one in relations(scale):
+        for place in re.findall(r"FROM (\S+)", one.select):
+            name = rel.dotted(one.database, one.schema, one.name)
+            upstream, kind = place.replace('"', ""), one.kind.replace("_", " ")
+            yield LineageEdge(
+                upstream, name, process=name, process_kind=kind, origin="account_usage.object_dependencies"
+            )
 
 
 def _rows(col: Col, place: int) -> Iterator[Column]:

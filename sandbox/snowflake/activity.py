@@ -122,6 +122,20 @@ FLOWS = (
 BYTES_A_QUERY = 4096
 
 
+class Load(msgspec.Struct, frozen=True):
+    """Files that were loaded every day, by a pipe or by COPY."""
+
+    stage: str
+    to: Name
+    pipe: tuple[str, ...] = ()
+
+
+LOADS = (
+    Load("s3://acme-landing/clicks/", EVENTS, ("RETAIL", "Raw Zone", "CLICKS")),
+    Load("RETAIL.Raw Zone.LANDING", LANDING),
+)
+
+
 def runs(today: date) -> Iterator[Run]:
     """Every run of every flow before this day."""
     for ago in range(DAYS, 0, -1):
@@ -169,7 +183,26 @@ def _touched(*reads: Read) -> set[tuple[Name, str]]:
     return {(name, column) for read in reads for name, columns in read.items() for column in ("", *columns)}
 
 
-def lineage(today: date) -> Iterator[LineageEdge]:
-    """Edges of relations and of columns, once each."""
-    del today
-    yield from ()
+def lineage() -> Iterator[LineageEdge]:
+    """Edges of relations and of columns, and from stages, once each."""
+    for flow in FLOWS:
+        if flow.writes is None:
+            continue
+        below = dotted(*flow.writes)
+        for name in flow.direct:
+            if name != flow.writes:
+                yield LineageEdge(dotted(*name), below, process_kind="query", origin=_ORIGIN)
+        for column, sources in flow.sources.items():
+            for name, source in sources:
+                paths = (path_part(source), path_part(column))
+                yield LineageEdge(dotted(*name), below, *paths, process_kind="query", origin=_ORIGIN)
+    for load in LOADS:
+        outside = "://" in load.stage
+        yield LineageEdge(
+            load.stage if outside else f"stage {load.stage}",
+            dotted(*load.to),
+            upstream_kind="location" if outside else "external",
+            process=dotted(*load.pipe),
+            process_kind="pipe" if load.pipe else "copy",
+            origin="account_usage.copy_history",
+        )

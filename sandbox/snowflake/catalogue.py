@@ -23,6 +23,7 @@ from sandbox.snowflake import governing, tagging, views
 from sandbox.snowflake.declared import DeclaredColumn, Facts, Key, Place, column_of, declared, name_of, physical
 
 Note = Callable[[], None]
+Made = tuple[list[DeclaredColumn], list[tuple[Any, ...]], list[governing.Statement]]
 _SAID = "SELECT 'Statement executed successfully.' AS \"status\""
 _ACCOUNT_USAGE = "SELECT 1 FROM duckdb_tables() WHERE database_name = 'SNOWFLAKE' AND table_name = ?"
 _ADDED = re.compile(rf"INFORMATION_SCHEMA\.({'|'.join(views.ADDED)})\b", re.IGNORECASE)
@@ -139,7 +140,8 @@ class Catalogue:
         if kind == "TABLE" and columns:
             tree.this.set("expressions", [physical(c) for c in columns])
         tree.set("properties", None)
-        return Plan(tree.sql("snowflake"), lambda: self._new_relation(key, facts, columns, keys))
+        depends = governing.depends(tree, key, at)
+        return Plan(tree.sql("snowflake"), lambda: self._new_relation(key, facts, (columns, keys, depends)))
 
     def _new_container(self, db: str, sch: str, comment: str | None) -> None:
         if not sch:
@@ -151,8 +153,10 @@ class Catalogue:
         if (db, sch) == ("SNOWFLAKE", "ACCOUNT_USAGE"):
             self._run_all((view, []) for view in governing.VIEWS)
 
-    def _new_relation(self, key: Key, facts: Facts, columns: list[DeclaredColumn], keys: list[tuple[Any, ...]]) -> None:
+    def _new_relation(self, key: Key, facts: Facts, made: Made) -> None:
+        columns, keys, depends = made
         self._forget(key)
+        self._run_all(depends)
         self._run(
             f"INSERT INTO {views.HOUSE}.relations VALUES (?, ?, ?, ?, ?, ?, ?, 'SYSADMIN', ?, ?, ?, now())",
             [*key, facts.kind, facts.transient, facts.clustering, facts.comment, facts.text, facts.secure, facts.lag],

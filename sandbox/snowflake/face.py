@@ -102,5 +102,8 @@ class Face(serving.Face):
         """From the declarations."""
         if facet == "access":
             yield from declared_access.facts(self.company.scale)
+        elif facet == "lineage":
+            yield from account.dependencies(self.company.scale)
+            yield from activity.lineage()
         elif facet == "usage":
             yield from activity.usage(self.today)

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from sandbox.snowflake.declared import name_of
+from sandbox.snowflake.declared import Key, Place, name_of
 
 HOUSE = "_fs_global.house"
 HOME = "SNOWFLAKE.ACCOUNT_USAGE"
@@ -16,6 +16,7 @@ CREATE TABLE {HOUSE}.granted (privilege VARCHAR, granted_on VARCHAR, db VARCHAR,
 CREATE TABLE {HOUSE}.policies (kind VARCHAR, db VARCHAR, sch VARCHAR, name VARCHAR, body VARCHAR);
 CREATE TABLE {HOUSE}.policy_uses (kind VARCHAR, db VARCHAR, sch VARCHAR, name VARCHAR, domain VARCHAR,
     ref_db VARCHAR, ref_sch VARCHAR, ref_name VARCHAR, col VARCHAR);
+CREATE TABLE {HOUSE}.depends (db VARCHAR, sch VARCHAR, tbl VARCHAR, ref_db VARCHAR, ref_sch VARCHAR, ref_tbl VARCHAR);
 """
 VIEWS = (
     f"""CREATE VIEW {HOME}.GRANTS_TO_ROLES AS
@@ -39,6 +40,14 @@ VIEWS = (
         kind AS POLICY_KIND, ref_db AS REF_DATABASE_NAME, ref_sch AS REF_SCHEMA_NAME, ref_name AS REF_ENTITY_NAME,
         domain AS REF_ENTITY_DOMAIN, col AS REF_COLUMN_NAME, NULL::VARCHAR AS TAG_NAME, 'ACTIVE' AS POLICY_STATUS
         FROM {HOUSE}.policy_uses""",
+    f"""CREATE VIEW {HOME}.OBJECT_DEPENDENCIES AS SELECT d.ref_db AS REFERENCED_DATABASE,
+        d.ref_sch AS REFERENCED_SCHEMA, d.ref_tbl AS REFERENCED_OBJECT_NAME,
+        CASE WHEN u.kind LIKE '%VIEW' THEN u.kind ELSE 'TABLE' END AS REFERENCED_OBJECT_DOMAIN,
+        d.db AS REFERENCING_DATABASE, d.sch AS REFERENCING_SCHEMA, d.tbl AS REFERENCING_OBJECT_NAME,
+        CASE r.kind WHEN 'DYNAMIC' THEN 'DYNAMIC TABLE' ELSE r.kind END AS REFERENCING_OBJECT_DOMAIN,
+        'BY_NAME' AS DEPENDENCY_TYPE FROM {HOUSE}.depends d
+        JOIN {HOUSE}.relations r ON r.db = d.db AND r.sch = d.sch AND r.tbl = d.tbl
+        JOIN {HOUSE}.relations u ON u.db = d.ref_db AND u.sch = d.ref_sch AND u.tbl = d.ref_tbl""",
 )
 
 _WORD = r'(?:"(?:[^"]|"")+"|[A-Za-z_][\w$]*)'
@@ -75,6 +84,14 @@ def parse(sql: str) -> list[Statement] | None:
         if (found := pattern.match(sql)) is not None:
             return list(noted(found))
     return None
+
+
+def depends(tree: exp.Create, key: Key, at: Place) -> list[Statement]:
+    """What to note of a CREATE … AS SELECT: the relations that it reads."""
+    query = tree.args.get("expression")
+    read = {at.relation(table) for table in query.find_all(exp.Table)} if query else set()
+    gone: Statement = (f"DELETE FROM {HOUSE}.depends WHERE db = ? AND sch = ? AND tbl = ?", list(key))
+    return [gone, *((f"INSERT INTO {HOUSE}.depends VALUES (?, ?, ?, ?, ?, ?)", [*key, *of]) for of in sorted(read))]
 
 
 def _parts(name: str) -> list[str]:

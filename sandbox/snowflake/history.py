@@ -1,11 +1,11 @@
-"""ACCESS_HISTORY and QUERY_HISTORY as Snowflake fills them, as statements that fill the sandbox's."""
+"""ACCESS_HISTORY, QUERY_HISTORY and COPY_HISTORY as Snowflake fills them, as statements that fill the sandbox's."""
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
-from sandbox.snowflake.activity import BYTES_A_QUERY, FLOWS, Flow, Name, Run, runs
+from sandbox.snowflake.activity import BYTES_A_QUERY, DAYS, FLOWS, LOADS, Flow, Name, Run, runs
 from sandbox.snowflake.relations import q, text
 
 HOME = "SNOWFLAKE.ACCOUNT_USAGE"
@@ -35,6 +35,26 @@ def statements(today: date) -> Iterator[str]:
             f"INSERT INTO {HOME}.QUERY_HISTORY SELECT column1, {text(flow.text)}, {text(flow.who)}, {role}, column2,"
             f" {flow.rows}, {BYTES_A_QUERY} FROM VALUES {times}"
         )
+
+    yield from _loads(today)
+
+
+def _loads(today: date) -> Iterator[str]:
+    """COPY_HISTORY; a load that failed is in it too."""
+    yield (
+        f"CREATE TABLE {HOME}.COPY_HISTORY (FILE_NAME VARCHAR, STAGE_LOCATION VARCHAR, LAST_LOAD_TIME TIMESTAMP_LTZ,"
+        " STATUS VARCHAR, TABLE_NAME VARCHAR, TABLE_SCHEMA_NAME VARCHAR, TABLE_CATALOG_NAME VARCHAR,"
+        " PIPE_CATALOG_NAME VARCHAR, PIPE_SCHEMA_NAME VARCHAR, PIPE_NAME VARCHAR)"
+    )
+    rows = [
+        (f"part-{ago}", load.stage, f"{today - timedelta(days=ago)} 01:00:00", "Loaded", *reversed(load.to), *load.pipe)
+        for load in LOADS
+        for ago in range(DAYS, 0, -1)
+    ]
+    rows.append(("bad", "s3://acme-landing/bad/", f"{today - timedelta(days=1)} 01:00:00", "Load failed", "ORDERS",
+                 "SALES", "RETAIL"))  # fmt: skip
+    values = ", ".join(f"({', '.join([*map(text, row), *['NULL'] * (10 - len(row))])})" for row in rows)
+    yield f"INSERT INTO {HOME}.COPY_HISTORY VALUES {values}"
 
 
 def _by_flow(today: date) -> Iterator[tuple[Flow, list[Run]]]:
