@@ -48,6 +48,7 @@ _OTHERS = {
     "lineage_versions": "source downstream=name",
     "facets": "source part=scope",
     "horizons": "",
+    "pace": "source",
     "quarantine": "source scope",
 }
 

@@ -37,6 +37,12 @@ def versions() -> dict[str, str]:
 
 
 def _commit() -> str:
-    git = ["git", "describe", "--always", "--dirty", "--abbrev=10"]
-    out = subprocess.run(git, capture_output=True, text=True, check=False, cwd=ROOT)
-    return out.stdout.strip() or "unknown"
+    """The commit, and whether anything but what the benchmarks write themselves differs from it."""
+    commit = _git("describe", "--always", "--abbrev=10")
+    changed = _git("status", "--porcelain", "-uno", "--", ".", ":!bench/results.json", ":!docs")
+    return f"{commit or 'unknown'}{'-dirty' if changed else ''}"
+
+
+def _git(*arguments: str) -> str:
+    out = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False, cwd=ROOT)
+    return out.stdout.strip()

@@ -8,7 +8,7 @@ import pytest
 
 from bench.growth_facets import load_facets, role
 from bench.growth_load import DAYS, dataset_name, load, scope_name
-from bench.growth_views import Key, by_key
+from bench.growth_views import Key, by_key, unasked
 from resources.inventory.database import Inventory
 
 SCOPES, NUMBER = 2, 11
@@ -81,6 +81,7 @@ def estate(database_url: str) -> Iterator[psycopg.Connection]:
 
 
 def test_a_key_costs_the_same_in_a_large_inventory(estate: psycopg.Connection) -> None:
+    assert unasked(estate) == []
     small = blocks(estate)
     enlarge(estate, 10)
     large = blocks(estate)
