@@ -28,6 +28,7 @@ _ROWS = """
 SELECT source, bucket, kind, value, bound, calls, throttled, latency_ms, updated_at, run_id
 FROM inventory.pace WHERE %(source)s::text IS NULL OR source = %(source)s ORDER BY source, bucket, kind
 """
+_FLOATS = frozenset({"value", "bound", "latency_ms"})
 
 
 class PaceRow(msgspec.Struct, frozen=True):
@@ -55,9 +56,15 @@ def keep(inventory: Inventory, source: str, run_id: str, learned: Sequence[Learn
     """Puts what a run has learned in the place of what was known; nothing for a source that the inventory lacks."""
     if not learned:
         return
-    columns = {name: [getattr(one, name) for one in learned] for name in Learned.__dataclass_fields__}
+    columns = {name: _column(learned, name) for name in Learned.__dataclass_fields__}
     with inventory.connection() as conn:
         conn.execute(_KEEP, {**columns, "source": source, "run_id": run_id})
+
+
+def _column(learned: Sequence[Learned], name: str) -> list[object]:
+    """One value of each; the driver takes no list of whole and other numbers."""
+    values = [getattr(one, name) for one in learned]
+    return [None if v is None else float(v) for v in values] if name in _FLOATS else values
 
 
 def rows(inventory: Inventory, source: str | None = None) -> list[PaceRow]:

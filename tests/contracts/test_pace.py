@@ -164,6 +164,23 @@ def test_what_was_learned_long_ago_holds_nobody_back(source: Misbehaving, invent
     assert held == 0 and [row.value for row in rate_rows(source, inventory)] == [None]
 
 
+@on("glue")
+def test_rates_and_whole_numbers_of_calls_are_kept_together(source: Misbehaving, inventory: Inventory) -> None:
+    source.sync(inventory)
+    learned = [
+        Learned("mixed", "rate", 2.5, None, 3, 1, 12.5),
+        Learned("mixed", "concurrency", 4, 8, 3, 0, None),
+        Learned("mixed", "batch", None, 100, 1, 0, 7),
+    ]
+    pace.keep(inventory, source.name, "mixed", learned)
+    kept = {
+        row.kind: (row.value, row.bound, row.calls)
+        for row in pace.rows(inventory, source.name)
+        if row.bucket == "mixed"
+    }
+    assert kept == {"rate": (2.5, None, 3), "concurrency": (4.0, 8.0, 3), "batch": (None, 100.0, 1)}
+
+
 def run(source: Misbehaving, inventory: Inventory, run_id: str, bucket: Bucket | None) -> tuple[float, float]:
     """Reads for a while as one run does; its calls, and the seconds they were held up."""
     source.calm()
