@@ -8,6 +8,7 @@ import structlog
 from governance.errors import GovernanceError
 from resources.calls import Meter
 from resources.inventory import pace
+from resources.inventory.attempts import ATTEMPTS, retrying
 from resources.inventory.database import Inventory
 
 log = structlog.get_logger(__name__)
@@ -28,7 +29,8 @@ def kept_pace(meter: Meter, inventory: Inventory, source: str, run_id: str, thre
         GovernanceError: the database cannot be reached.
     """
     meter.paces.narrow(threads)
-    meter.paces.remember(pace.remembered(inventory, source))
+    read = retrying("read pace", ATTEMPTS)
+    meter.paces.remember(read(pace.remembered, inventory, source))
     try:
         yield
     finally:
