@@ -357,7 +357,7 @@ def test_a_refusal_half_way_through_the_tags_makes_the_listing_partial(lake: Ser
     )
     with resource(lake).reader() as reader:
         (page,) = pages_of(reader, "sales")
-    assert len(page.datasets) == 7
+    assert len(page.datasets) == 9
     assert [r.operation for r in page.reasons] == ["lakeformation:GetResourceLFTags"]
     assert page.unread == ("tags",)
 

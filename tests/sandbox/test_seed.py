@@ -15,7 +15,7 @@ from tests.fixtures.estate import sandbox_source
 
 SEEDED = ("glue", "databricks")
 DECLARED = {
-    "glue": "e99c0c81ffbe89ff",
+    "glue": "86d285d0e5ea8412",
     "databricks": "dcce4ccbfebe146f",
 }
 
