@@ -127,7 +127,9 @@ def test_a_server_that_does_not_come_back_ends_the_run_before_long(
     server: Server, struck: Inventory, slow: None, before: SandboxSource, undisturbed: Undisturbed
 ) -> None:
     def crash(over: threading.Event) -> None:
-        over.wait(0.5)
+        with psycopg.connect(struck.url, autocommit=True) as conn:
+            while conn.execute("SELECT count(*) FROM inventory.sync_run").fetchone() == (0,):
+                over.wait(0.05)
         server.stop("immediate")
 
     begun = time.monotonic()

@@ -87,11 +87,14 @@ def test_a_full_disk_ends_the_run_and_the_next_one_does_the_work(
 
 
 def use_up_the_log(server: Server) -> None:
-    """Little is left of the file that is being written, and there is no room for the next."""
+    """Little is left of the files that are there, and there is no room for another."""
     with psycopg.connect(server.url("inventory"), autocommit=True) as conn:
-        row = conn.execute("SELECT mod(pg_current_wal_insert_lsn() - '0/0', 1048576)::int").fetchone()
+        row = conn.execute(
+            "SELECT mod(pg_current_wal_insert_lsn() - '0/0', 1048576)::int, count(*) FROM pg_ls_waldir()"
+            " WHERE name ~ '^[0-9A-F]{24}$' AND name > pg_walfile_name(pg_current_wal_insert_lsn())"
+        ).fetchone()
         assert row is not None
-        if (spare := 1048576 - row[0] - 32_768) > 0:
+        if (spare := (1 + row[1]) * 1048576 - row[0] - 32_768) > 0:
             conn.execute("SELECT pg_logical_emit_message(false, 'filler', repeat('x', %s))", [spare])
 
 

@@ -27,7 +27,8 @@ KILLS = [10, pytest.param(40, marks=pytest.mark.faults)]
 SCALE = 2
 SLOW = (
     {"action": "slow", "match": "GetTables.*(sales|finance_db)", "seconds": 0.2},
-    {"action": "slow", "match": "GetTables", "seconds": 0.4},
+    {"action": "slow", "match": "GetTables.*(crm|web)", "seconds": 0.5},
+    {"action": "slow", "match": "GetTables", "seconds": 0.8},
 )
 """So that the scopes' transactions are spread over the sync."""
 

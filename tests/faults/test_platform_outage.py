@@ -53,7 +53,7 @@ def test_a_platform_that_goes_down_while_everything_is_known(source: Misbehaving
 THIRD: dict[str, tuple[str, dict[str, Any], str, int]] = {
     "atlas": ("hive_table", {"page_size": 3}, "search/basic.*hive_table", 5),
     "databricks": ("main.sales", {}, "unity-catalog/tables.*schema_name=sales", 8),
-    "purview": ("retail-sales", {"page_size": 2}, "search/query.*retail-sales", 2),
+    "purview": ("retail-sales", {"page_size": 2}, "search/query.*retail-sales", 1),
 }
 """A scope, fields that give it small pages, its page calls, and the datasets on the first two pages."""
 
@@ -102,7 +102,8 @@ def test_a_line_that_drips_or_hangs(source: Misbehaving, inventory: Inventory, a
             read(reader, scopes)
         took = time.monotonic() - begun
     assert isinstance(raised.value, DeadlineExceeded) or source.platform == "snowflake", raised.value
-    assert took < 8, took
+    # a page that takes too long is asked for in halves where the platform lets us, each within the deadline
+    assert took < 24, took
     source.recovers(inventory)
 
 
