@@ -10,7 +10,14 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import structlog
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    stop_after_attempt,
+    wait_exponential,
+    wait_random_exponential,
+)
 
 from governance.errors import Unavailable
 
@@ -18,7 +25,7 @@ T = TypeVar("T")
 
 ATTEMPTS = 8
 FIRST_WAIT, LONGEST_WAIT = 0.5, 10.0
-"""Seconds; the ceiling doubles from one wait to the next, and the wait is anywhere below it."""
+"""Seconds; the ceiling doubles from one wait to the next, and the wait is anywhere in its upper half."""
 
 log = structlog.get_logger(__name__)
 
@@ -65,7 +72,9 @@ def retrying(what: str, most: int) -> Retrying:
     return Retrying(
         retry=retry_if_exception(may_pass),
         stop=stop_after_attempt(most),
-        wait=wait_random_exponential(multiplier=FIRST_WAIT, max=LONGEST_WAIT),
+        # half of it for certain: all tries within one moment would be one try
+        wait=wait_exponential(multiplier=FIRST_WAIT / 2, max=LONGEST_WAIT / 2)
+        + wait_random_exponential(multiplier=FIRST_WAIT / 2, max=LONGEST_WAIT / 2),
         before_sleep=tell,
         reraise=True,
     )

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from governance.errors import GovernanceError, Transient, Unavailable
+from resources.inventory.attempts import retrying
 from resources.inventory.database import Inventory
 from tests.faults.oracle import Undisturbed, assert_books_kept, assert_equal, facts
 from tests.faults.postgres import Server, home
@@ -145,6 +146,22 @@ def test_a_server_that_does_not_come_back_ends_the_run_before_long(
     with struck.connection() as conn:
         rows = conn.execute("SELECT status, reasons->0->>'code' FROM inventory.sync_runs ORDER BY sync_id").fetchall()
     assert rows == [("failed", "died"), ("complete", None)]
+
+
+def test_tries_are_spread_over_time() -> None:
+    """Eight tries at once would be one try: each wait has a part that is certain."""
+    for _ in range(20):
+        waits: list[float] = []
+        trying = retrying("nothing", 8)
+        trying.sleep = waits.append
+
+        def never() -> None:
+            raise Unavailable("not yet", platform="inventory")
+
+        with pytest.raises(Unavailable):
+            trying(never)
+        ceilings = [0.5, 1, 2, 4, 8, 10, 10]
+        assert all(top / 2 <= wait <= top for wait, top in zip(waits, ceilings, strict=True)), waits
 
 
 def test_a_pool_in_use_fails_before_long(database_url: str) -> None:
