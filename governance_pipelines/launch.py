@@ -15,6 +15,7 @@ from assets.integrations.sync import Progress
 from governance.errors import ConfigurationError, Unavailable
 from governance_pipelines.bindings import Installation
 from governance_pipelines.deployment import deployment, source_assets
+from governance_pipelines.instance import dagster_instance
 from governance_pipelines.jobs import source_job_name
 from governance_pipelines.orphans import fail_orphans, process_tag
 from resources.inventory.database import Inventory
@@ -71,7 +72,7 @@ def run_sync(
     definitions = deployment(installation, progress)
     # an empty selection under a glob is not "everything"
     todo = [this for this in wanted if scope_glob is None or chosen[this.source.name]]
-    with dg.DagsterInstance.get() as instance, installation.inventory_resource().open() as inventory:
+    with dagster_instance() as instance, installation.inventory_resource().open() as inventory:
         fail_orphans(instance)
         return [
             _run(definitions, this, chosen[this.source.name], accept_loss, full, instance, inventory) for this in todo

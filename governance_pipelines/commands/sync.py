@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from assets.integrations.collector import resting_collector
 from governance.errors import ConfigurationError
 from governance_pipelines.bindings import Installation, installation
 from governance_pipelines.display import SyncProgress, aside, console, summary
@@ -23,11 +22,6 @@ EXIT = {"complete": 0, "failed": 1, "partial": 3}
 
 def run(sources: Sequence[str], scope: str | None, accept_loss: bool, as_json: bool, full: bool = False) -> int:
     """Syncs and shows; the worst outcome of a source is the exit code."""
-    with resting_collector():
-        return _run(sources, scope, accept_loss, as_json, full)
-
-
-def _run(sources: Sequence[str], scope: str | None, accept_loss: bool, as_json: bool, full: bool) -> int:
     here = installation()
     configure_logging(here.settings.logging)
     # a wrong estate is said before a database is started for it
