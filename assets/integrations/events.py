@@ -3,14 +3,14 @@
 What is finished is known to the inventory, not to Dagster's event log; the events are for people and for automation.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from assets.integrations.report import scope_metadata, source_metadata, table
-from assets.integrations.sync import Progress, Silent, SourceSynced, SyncRequest, sync_source
+from assets.integrations.report import scope_metadata, source_metadata, table, told
+from assets.integrations.sync import Progress, Silent, SourceListed, SourceSynced, SyncRequest, sync_source
 from governance.errors import GovernanceError, Transient
 from governance.listing import Status
 from governance.loss_guard import LossGuard
@@ -78,23 +78,23 @@ class SyncEvents:
         try:
             with resource.reader() as reader:
                 self.meter = reader.meter
-                for outcome in sync_source(self._request(), reader, inventory, progress):
-                    if isinstance(outcome, SourceSynced):
-                        self.end = outcome
+                for step in sync_source(self._request(), reader, inventory, progress):
+                    if isinstance(step, SourceListed):
+                        self._add_partitions(step.present)
+                    elif isinstance(step, SourceSynced):
+                        self.end = step
                     else:
-                        yield from self._scope(outcome, inventory)
+                        yield from self._scope(step, inventory)
         except Transient as error:
             self._retry(str(error))
             raise dg.Failure(str(error), metadata=_error(error), allow_retries=False) from error
         except GovernanceError as error:
             raise dg.Failure(str(error), metadata=_error(error), allow_retries=False) from error
-        self._keep_partitions()
+        self._drop_partitions()
 
     def _scope(self, outcome: ScopeOutcome, inventory: Inventory) -> Iterator[dg.AssetMaterialization]:
         if outcome.counts["skipped"]:
             self.skipped += 1
-        else:
-            self.context.log.info(f"{outcome.scope}: {outcome.status}, {outcome.counts}")
         if outcome.status is not Status.COMPLETE:
             self.bad[outcome.scope] = outcome
             for reason in outcome.reasons:
@@ -103,12 +103,9 @@ class SyncEvents:
             self.held[outcome.scope] = outcome
         if outcome.status is Status.FAILED:
             return
-        if outcome.scope not in self.known:
-            self.context.instance.add_dynamic_partitions(str(self.this.partitions.name), [outcome.scope])
-            self.known.add(outcome.scope)
         if outcome.scope not in self.shown or outcome.changed or self.scopes:
             metadata = scope_metadata(outcome, inventory, self.this.source.name, self.this.settings.sync.preview_rows)
-            yield dg.AssetMaterialization(self.this.key, partition=outcome.scope, metadata=metadata)
+            yield dg.AssetMaterialization(self.this.key, told(outcome), metadata, partition=outcome.scope)
 
     def _request(self) -> SyncRequest:
         run, sync = self.context.run, self.this.settings.sync
@@ -139,16 +136,18 @@ class SyncEvents:
             run = parent
         return tuple(runs)
 
-    def _keep_partitions(self) -> None:
+    def _add_partitions(self, scopes: Sequence[str]) -> None:
         """The partitions are the scopes that the source has now."""
+        if new := [s for s in scopes if s not in self.known]:
+            self.context.instance.add_dynamic_partitions(str(self.this.partitions.name), new)
+            self.known.update(new)
+
+    def _drop_partitions(self) -> None:
         assert self.end is not None
         if self.skipped:
             self.context.log.info(f"{self.skipped} scopes were not listed: their change token did not move")
-        name, instance = str(self.this.partitions.name), self.context.instance
-        if new := [s for s in self.end.present if s not in self.known]:
-            instance.add_dynamic_partitions(name, new)
         for scope in self.known & set(self.end.gone):
-            instance.delete_dynamic_partition(name, scope)
+            self.context.instance.delete_dynamic_partition(str(self.this.partitions.name), scope)
 
     def _checks(self, inventory: Inventory) -> Iterator[dg.AssetCheckResult]:
         failed = [s for s, o in self.bad.items() if o.status is Status.FAILED]

@@ -35,6 +35,12 @@ def scope_metadata(outcome: ScopeOutcome, inventory: Inventory, source: str, row
     }
 
 
+def told(outcome: ScopeOutcome) -> str:
+    """The outcome in a line: how it ended, and what there was of that."""
+    counts = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in outcome.counts.items() if count)
+    return f"{outcome.status}: {counts or 'nothing there'}"
+
+
 def source_metadata(summary: SyncSummary, meter: Meter, inventory: Inventory, source: str, rows: int) -> Metadata:
     """What the source's own materialization shows: sums over its scopes, calls, kinds, recent changes."""
     seconds = (summary.ended_at - summary.started_at).total_seconds() if summary.ended_at else 0.0

@@ -96,18 +96,25 @@ class SyncRequest:
 
 
 @dataclass(frozen=True)
+class SourceListed:
+    """The beginning of a sync: the scopes that the source has now."""
+
+    present: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class SourceSynced:
-    """The end of a sync: the summary as stored, the scopes the source has now, and those it has no more."""
+    """The end of a sync: the summary as stored, and the scopes that the source has no more."""
 
     summary: SyncSummary
-    present: tuple[str, ...]
     gone: tuple[str, ...]
 
 
-def sync_source(
-    request: SyncRequest, reader: Reader, inventory: Inventory, progress: Progress
-) -> Iterator[ScopeOutcome | SourceSynced]:
-    """Syncs one source; yields each scope's outcome when it is committed, and the summary last.
+SyncStep = SourceListed | ScopeOutcome | SourceSynced
+
+
+def sync_source(request: SyncRequest, reader: Reader, inventory: Inventory, progress: Progress) -> Iterator[SyncStep]:
+    """Syncs one source; yields its scopes first, each scope's outcome when it is committed, and the summary last.
 
     Raises:
         GovernanceError: the scopes themselves could not be listed, or another run holds the source. The sync's row
@@ -125,6 +132,7 @@ def sync_source(
         stack.enter_context(kept_pace(reader.meter, inventory, request.source.name, request.run_id, request.threads))
         listing = reader.scopes(request.source.names)
         sync.record_scopes(listing)
+        yield SourceListed(tuple(s.name for s in listing.scopes))
         gone = yield from _settle_missing(request, reader, sync, listing)
         finished = sync.finished(request.resume_from) if request.resume_from else set()
         wanted = [s for s in listing.scopes if _is_wanted(s.name, request.scopes) and s.name not in finished]
@@ -138,7 +146,7 @@ def sync_source(
         elif unmoved:
             yield from sync.skip_scopes(list(unmoved.values()))
             progress.on_skipped(request.source.name, len(unmoved))
-        yield SourceSynced(sync.finish(), tuple(s.name for s in listing.scopes), gone)
+        yield SourceSynced(sync.finish(), gone)
 
 
 def _opened(

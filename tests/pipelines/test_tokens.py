@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from assets.integrations.sync import Silent, SourceSynced, SyncRequest, sync_source
+from assets.integrations.sync import Silent, SyncRequest, sync_source
 from assets.integrations.tokens import basis_of
 from governance.estate import Source
 from governance.filters import NameFilter
@@ -166,7 +166,7 @@ def synced_while_edited(source: SandboxSource, inventory: Inventory, edit: Calla
     request = SyncRequest(source=source.source(), run_id=str(uuid.uuid4()), actor="test", full=True, **TOKENS)
     with source_resource(source.source()).reader() as reader:
         found = list(sync_source(request, Edited(reader, edit), inventory, Silent()))
-    return [one for one in found if not isinstance(one, SourceSynced)]
+    return [one for one in found if isinstance(one, ScopeOutcome)]
 
 
 def test_an_edit_in_the_middle_of_a_sync_is_seen_by_the_next_one(serve: Serve, inventory: Inventory) -> None:
