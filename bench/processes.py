@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -92,10 +92,14 @@ def replay(tables: int, *options: str) -> Iterator[str]:
 def cpu_of(pid: int) -> float:
     """CPU seconds of a server so far: its own, and those of its children, living or ended."""
     process = psutil.Process(pid)
+    total = 0.0
+    for child in process.children():
+        # one that ends meanwhile is in its parent's figures
+        with suppress(psutil.NoSuchProcess):
+            times = child.cpu_times()
+            total += times.user + times.system
     own = process.cpu_times()
-    living = [child.cpu_times() for child in process.children()]
-    ended = own.children_user + own.children_system
-    return float(own.user + own.system + ended + sum(t.user + t.system for t in living))
+    return float(total + own.user + own.system + own.children_user + own.children_system)
 
 
 def environment(**more: str) -> dict[str, str]:
