@@ -73,7 +73,7 @@ def _ways(bench: Bench, endpoint: str, stub: str, folder: Path) -> dict[str, Cal
 
 
 def _second(*command: str) -> Figures:
-    """The second run of a script: its connection is not that of `governance sync`, so that its first lists everything."""
+    """A script run twice: the connection is not that of `governance sync`, so that its first run lists everything."""
     script(*command)
     return script(*command)
 

@@ -5,6 +5,7 @@ timestamp timestamp_ntz timestamp_ltz timestamp_tz interval variant object json 
 void array<T> map<K,V> struct<name:T,...> unknown. A precision that is the platform's default is left out.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -19,8 +20,10 @@ __all__ = [
     "Map",
     "Plain",
     "Struct",
+    "ToldColumn",
     "Type",
     "Unknown",
+    "all_columns_of",
     "canonical",
     "columns_of",
     "fields_below",
@@ -30,6 +33,9 @@ __all__ = [
 
 _SHORT = 1_000
 """Characters up to which a text is worth a place in the big cache; longer ones share a small one."""
+
+ToldColumn = tuple[str, str, bool | None, str | None, dict[str, Any] | None]
+"""Name, native type, nullable, comment, properties: a column as a platform tells it."""
 
 _Row = tuple[str, int, str, str, bool | None, str | None]
 """Path below the column, ordinal, native type, canonical type, nullable, comment."""
@@ -56,26 +62,42 @@ def columns_of(
     properties: dict[str, Any] | None = None,
     dialect: str = "",
 ) -> tuple[Column, ...]:
-    """The column's own row and, after it, one for each named field below it.
+    """The column's own row and, after it, one for each named field below it; as `all_columns_of`."""
+    told = (name, native_type, nullable, comment, properties)
+    return tuple(all_columns_of([told], dialect, ordinal, partition_key))
 
-    `nullable` and `comment` fall back on what the type text says; nested rows know only that.
+
+def all_columns_of(
+    told: Iterable[ToldColumn], dialect: str = "", first: int = 1, partition_key: bool = False
+) -> list[Column]:
+    """The row of each column and, after it, one for each named field below it.
+
+    Args:
+        told: columns in their order. What of nullable and comment is None falls back on what the type text says;
+            nested rows know only that.
+        dialect: as for `parse`.
+        first: the ordinal of the first of them.
+        partition_key: whether they are partition keys.
     """
     # by position, and without a call more than needed: nine tenths of a first load's records are columns
-    top, rows = (_cached if len(native_type) <= _SHORT else _cached_long)(native_type, dialect)
-    path = name if name.isidentifier() else path_part(name)
-    column = Column(
-        path,
-        ordinal,
-        native_type,
-        rows[0][3],
-        top.nullable if nullable is None else nullable,
-        top.comment if comment is None else comment,
-        partition_key,
-        properties or {},
-    )
-    if len(rows) == 1:
-        return (column,)
-    return (column, *(Column(path + below, n, text, word, null, note) for below, n, text, word, null, note in rows[1:]))
+    out: list[Column] = []
+    for ordinal, (name, native, nullable, comment, properties) in enumerate(told, first):
+        top, rows = (_cached if len(native) <= _SHORT else _cached_long)(native, dialect)
+        path = name if name.isidentifier() else path_part(name)
+        column = Column(
+            path,
+            ordinal,
+            native,
+            rows[0][3],
+            top.nullable if nullable is None else nullable,
+            top.comment if comment is None else comment,
+            partition_key,
+            properties or {},
+        )
+        out.append(column)
+        if len(rows) > 1:
+            out += [Column(path + below, n, text, word, null, note) for below, n, text, word, null, note in rows[1:]]
+    return out
 
 
 def _expand(native: str, dialect: str) -> tuple[Field, tuple[_Row, ...]]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from governance.errors import RecordError
 from governance.model import Column
-from governance.types import columns_of
+from governance.types import ToldColumn, all_columns_of
 
 Json = Mapping[str, Any]
 Told = dict[str, Any]
@@ -32,8 +32,7 @@ def columns_of_table(raw: Json) -> tuple[tuple[Column, ...], list[str]]:
     keys = _named(raw.get("PartitionKeys") or [])
     taken = {c["Name"] for c in keys}
     repeated: set[str] = set()
-    rows: list[Column] = []
-    ordinal = 0
+    columns: list[ToldColumn] = []
     for column in told or ():
         name = column.get("Name") if isinstance(column, dict) else None
         if not name or not isinstance(name, str):
@@ -45,22 +44,21 @@ def columns_of_table(raw: Json) -> tuple[tuple[Column, ...], list[str]]:
             repeated.add(name)
             continue
         taken.add(name)
-        ordinal += 1
-        rows += _rows(column, name, ordinal, parameters, False)
-    for place, column in enumerate(_distinct(keys, repeated), ordinal + 1):
-        rows += _rows(column, column["Name"], place, column.get("Parameters"), True)
+        columns.append(_told(column, name, parameters))
+    rows = all_columns_of(columns, "hive")
+    last = [_told(key, key["Name"], key.get("Parameters")) for key in _distinct(keys, repeated)]
+    rows += all_columns_of(last, "hive", len(columns) + 1, partition_key=True)
     return tuple(rows), sorted(repeated)
 
 
-def _rows(column: Told, name: str, ordinal: int, parameters: Any, partition_key: bool) -> tuple[Column, ...]:
+def _told(column: Told, name: str, parameters: Any) -> ToldColumn:
     native, comment = column.get("Type"), column.get("Comment")
     nullable, properties = None, None
     if parameters and isinstance(parameters, dict):
         nullable = _NULLABLE.get(str(parameters.get("iceberg.field.optional")))
         properties = {k: v for k, v in parameters.items() if k not in _SAID_ELSEWHERE}
     native = native if isinstance(native, str) else ""
-    comment = comment if comment and isinstance(comment, str) else None
-    return columns_of(name, native, ordinal, nullable, comment, partition_key, properties, "hive")
+    return name, native, nullable, comment if comment and isinstance(comment, str) else None, properties
 
 
 def _distinct(keys: list[Told], repeated: set[str]) -> list[Told]:
