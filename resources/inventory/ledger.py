@@ -117,7 +117,7 @@ def is_recorded(conn: psycopg.Connection, place: Place) -> bool:
     return conn.execute(query, [place.sync_id, place.scope_id, place.at]).fetchone() is not None
 
 
-def check_fence(conn: psycopg.Connection, opened: Opened, source: SourceIdentity, *, lock: bool) -> None:
+def check_fence(conn: psycopg.Connection, opened: Opened, source: SourceIdentity, *, lock: bool) -> datetime:
     """Refuses to go on where a later sync took the source over.
 
     Args:
@@ -126,12 +126,18 @@ def check_fence(conn: psycopg.Connection, opened: Opened, source: SourceIdentity
         source: for the message.
         lock: whether the answer must hold until the commit.
 
+    Returns:
+        The database's time.
+
     Raises:
         SourceBusy: it did.
     """
-    query = "SELECT fence FROM inventory.source WHERE id = %s" + (" FOR SHARE" if lock else "")
-    if _value(conn, query, [opened.source_id]) != opened.fence:
+    query = "SELECT fence, clock_timestamp() FROM inventory.source WHERE id = %s" + (" FOR SHARE" if lock else "")
+    row = conn.execute(query, [opened.source_id]).fetchone()
+    if row is None or row[0] != opened.fence:
         raise _overtaken(opened, source, "check fence")
+    now: datetime = row[1]
+    return now
 
 
 def upsert_scopes(conn: psycopg.Connection, source_id: int, scopes: Iterable[Scope]) -> dict[str, int]:
@@ -201,6 +207,7 @@ def record_outcome(
     settled: bool,
     listed: bool = True,
     token: Token | None = None,
+    has: tuple[int, int] | None = None,
 ) -> None:
     """Writes how a scope ended, and tells listeners where it changed.
 
@@ -211,6 +218,7 @@ def record_outcome(
         settled: false while deletions wait for the end of the sync.
         listed: whether the scope was listed; one that was dropped or hidden was not.
         token: what was said of the scope before it was listed; kept only where that listing is complete and settled.
+        has: how many datasets and columns the scope has; None where that did not change.
     """
     jsons = [json_text(v) for v in (outcome.reasons, outcome.counts, outcome.kinds, outcome.notes)]
     conn.execute(
@@ -225,9 +233,9 @@ def record_outcome(
     kept = token if token and token.text and complete and settled else None
     conn.execute(
         "UPDATE inventory.scope SET written_at = %s, last_status = %s,"
-        " last_complete_at = CASE WHEN %s THEN %s ELSE last_complete_at END, token = %s, token_basis = %s"
-        " WHERE id = %s",
-        [place.at, str(outcome.status), complete, place.at, *_columns_of(kept), place.scope_id],
+        " last_complete_at = CASE WHEN %s THEN %s ELSE last_complete_at END, token = %s, token_basis = %s,"
+        " datasets = coalesce(%s, datasets), columns = coalesce(%s, columns) WHERE id = %s",
+        [place.at, str(outcome.status), complete, place.at, *_columns_of(kept), *(has or (None, None)), place.scope_id],
     )
     if outcome.changed:
         _notify(conn, place)

@@ -1,8 +1,10 @@
 """One scope's transaction, from the first page to the row that says how it went."""
 
+import time
 from array import array
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple
 
 import msgspec
 import psycopg
@@ -27,9 +29,20 @@ _FACETS = frozenset(Dataset.__struct_fields__) - {"namespace", "qualified_name"}
 _PRESENT = """
 SELECT count(*), coalesce(sum(column_count), 0) FROM inventory.dataset WHERE scope_id = %s AND state = 'present'
 """
+_FOR_THIS_TRANSACTION = """
+SELECT set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true),
+    set_config('idle_in_transaction_session_timeout', '0', true)
+"""
 _CANDIDATES = """
 SELECT id, namespace, qualified_name, state FROM inventory.dataset WHERE scope_id = %s AND state = ANY(%s)
 """
+
+
+class Present(NamedTuple):
+    """How many present datasets a scope has, and how many columns they have."""
+
+    datasets: int
+    columns: int
 
 
 class Missing(msgspec.Struct):
@@ -79,9 +92,9 @@ class ScopeWrite:
         self._nameless = 0
         self._remembered: dict[bytes, Remembered] = {}
         self._is_new: bool | None = None
-        conn.execute("SET LOCAL enable_seqscan = off")
-        conn.execute("SET LOCAL jit = off")
-        conn.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+        self.begun = time.monotonic()
+        self._present: Present | None = None
+        conn.execute(_FOR_THIS_TRANSACTION)
 
     def read(self, pages: Iterator[Page], progress: Callable[[int, int], None] | None) -> GovernanceError | None:
         """Takes all pages; returns the error that ended them early, if one did.
@@ -105,8 +118,7 @@ class ScopeWrite:
     def recognised(self, records: Sequence[bytes]) -> Collection[bytes]:
         """Those of these fingerprints whose datasets of the scope need no look; for the page that is being read."""
         if self._is_new is None:
-            row = self.conn.execute(_PRESENT, [self.place.scope_id]).fetchone()
-            self._is_new = row is None or row[0] == 0
+            self._is_new = present(self.conn, self.place.scope_id).datasets == 0
         if self._is_new:
             return ()
         self._wait()
@@ -211,6 +223,8 @@ class ScopeWrite:
             missing.gone, missing.unsure = array("q"), array("q")
             return
         sync = (self.place.sync_id, self.place.source_id)
+        if missing.gone or missing.hidden:
+            self._present = None
         deleted = delete(self.conn, missing.gone, self.place.scope_id, self.place.at, sync, "not in a complete listing")
         hidden = hide(self.conn, missing.hidden, self.place.scope_id, self.place.at, sync)
         for name, number in (("deleted", deleted), ("out_of_scope", hidden)):
@@ -221,8 +235,8 @@ class ScopeWrite:
     def _find_missing(self) -> Missing:
         missing = Missing(array("q"), array("q"), array("q"))
         states = ["out_of_scope"]
-        row = self.conn.execute(_PRESENT, [self.place.scope_id]).fetchone()
-        if row is None or row[0] != self.tally.here:
+        self._present = present(self.conn, self.place.scope_id)
+        if self._present.datasets != self.tally.here:
             states.append("present")
         seen, excused, inside = self.tally.seen, self.tally.excused, f"{self.scope.name}."
         rows = self.conn.cursor(binary=True).stream(_CANDIDATES, [self.place.scope_id, states], size=5000)
@@ -241,23 +255,28 @@ class ScopeWrite:
                 missing.unsure.append(number)
         return missing
 
-    def close(self, status: Status) -> tuple[int, int]:
-        """Stores containers; returns how many datasets and columns the scope has now."""
+    def close(self, status: Status) -> Present:
+        """Stores containers; returns what the scope has now."""
         place = self.place
         listed = containers.store(self.conn, self._containers.values(), place.source_id, place.scope_id, place.at)
         if status is Status.COMPLETE:
             containers.mark_missing(self.conn, listed, place.source_id, place.scope_id, place.at)
         for scope_id in self.tally.left:
             recount(self.conn, scope_id)
-        return recount(self.conn, place.scope_id)
+        return self._present or present(self.conn, place.scope_id)
 
 
-def recount(conn: psycopg.Connection, scope_id: int) -> tuple[int, int]:
-    """Counts a scope's present datasets and their columns anew, and keeps the figures with it."""
+def present(conn: psycopg.Connection, scope_id: int) -> Present:
+    """What a scope has, as its datasets say."""
     row = conn.execute(_PRESENT, [scope_id]).fetchone()
     assert row is not None
+    return Present(int(row[0]), int(row[1]))
+
+
+def recount(conn: psycopg.Connection, scope_id: int) -> None:
+    """Counts what a scope has anew, and keeps the figures with it."""
+    found = present(conn, scope_id)
     conn.execute(
         "UPDATE inventory.scope SET datasets = %s, columns = %s WHERE id = %s AND (datasets, columns) <> (%s, %s)",
-        [*row, scope_id, *row],
+        [*found, scope_id, *found],
     )
-    return int(row[0]), int(row[1])

@@ -13,22 +13,22 @@ Rules that hold whatever happens:
 """
 
 import threading
+import time
 from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import psycopg
-import structlog
 
 from governance.errors import GovernanceError, Unavailable
 from governance.filters import NameFilter
 from governance.listing import Page, Reason, Scope, ScopeListing, Status
 from governance.loss_guard import LossGuard
 from resources.inventory import closing, containers, ledger, tokens
-from resources.inventory.attempts import ATTEMPTS, Attempts
+from resources.inventory.attempts import ATTEMPTS
 from resources.inventory.database import Inventory
 from resources.inventory.outcomes import (
     COUNTS,
@@ -43,6 +43,7 @@ from resources.inventory.run_lock import RunLock
 from resources.inventory.scope_batch import Place
 from resources.inventory.scope_write import ScopeWrite, recount
 from resources.inventory.tokens import Token, Unmoved
+from resources.inventory.transactions import Transactions, remembering
 
 __all__ = [
     "KnownScope",
@@ -55,11 +56,6 @@ __all__ = [
 ]
 
 _ID_BLOCK = 1024
-_TICK = timedelta(microseconds=1)
-
-T = TypeVar("T")
-
-log = structlog.get_logger(__name__)
 
 
 @runtime_checkable
@@ -82,16 +78,16 @@ class SourceSync:
         held: RunLock[ledger.Opened],
     ) -> None:
         self.sync_id = opened.sync_id
-        self._inventory, self._source, self._opened, self._guard = inventory, source, opened, guard
-        self._held, self._again = held, Attempts()
+        self._source, self._opened, self._guard = source, opened, guard
+        self._transactions = Transactions(
+            inventory, held.renew, lambda conn, lock: ledger.check_fence(conn, opened, source, lock=lock), opened.clock
+        )
+        self._again = self._transactions.again
         self._lock = threading.Lock()
-        self._last = opened.clock
         self._scope_ids: dict[str, int] = {}
         self._free_ids: list[int] = []
         self._unsure: dict[str, tuple[array[int], Token | None]] = {}
         self._ended = False
-        # more threads than connections wait here, where no time-out counts; one is left for who looks on
-        self._places = threading.BoundedSemaphore(max(1, inventory.pool_size - 1))
 
     # --- scopes ---
 
@@ -113,11 +109,13 @@ class SourceSync:
 
     def known_scopes(self) -> dict[str, KnownScope]:
         """Every scope the inventory has of this source, deleted ones too, by name."""
-        return self._read("known scopes", lambda conn: ledger.known_scopes(conn, self._opened.source_id))
+        return self._transactions.read("known scopes", lambda conn: ledger.known_scopes(conn, self._opened.source_id))
 
     def finished(self, run_ids: Sequence[str]) -> set[str]:
         """The scopes whose listing was complete in one of these runs."""
-        return self._read("finished scopes", lambda conn: ledger.finished(conn, self._opened.source_id, run_ids))
+        return self._transactions.read(
+            "finished scopes", lambda conn: ledger.finished(conn, self._opened.source_id, run_ids)
+        )
 
     def unmoved(self, tokens_now: Mapping[str, Token], within: timedelta) -> dict[str, Unmoved]:
         """The scopes that need no listing: their token and its basis are those of their last complete listing.
@@ -127,7 +125,9 @@ class SourceSync:
             within: how old that listing may be.
         """
         source_id = self._opened.source_id
-        return self._read("unmoved scopes", lambda conn: tokens.unmoved(conn, source_id, tokens_now, within))
+        return self._transactions.read(
+            "unmoved scopes", lambda conn: tokens.unmoved(conn, source_id, tokens_now, within)
+        )
 
     @property
     def has_unsure(self) -> bool:
@@ -175,7 +175,7 @@ class SourceSync:
         faults: list[Unavailable] = []
 
         def once() -> ScopeOutcome | GovernanceError:
-            with self._remembering(faults), self._transaction() as (conn, at):
+            with remembering(faults), self._transaction() as (conn, at):
                 ledger.hold_scope(conn, scope_id)
                 for earlier, outcome in ended:
                     if ledger.is_recorded(conn, earlier):
@@ -209,7 +209,7 @@ class SourceSync:
         else:
             write.settle(self._guard, self._source.name, accept_loss)
         status = Status.PARTIAL if write.reasons else Status.COMPLETE
-        write.close(status)
+        has = write.close(status)
         counts = write.tally.counts
         unsure = write.missing.unsure if write.missing else array("q")
         outcome = ScopeOutcome(
@@ -219,13 +219,13 @@ class SourceSync:
             counts,
             write.tally.kinds,
             write.notes,
-            (self._now(conn) - write.place.at).total_seconds(),
+            time.monotonic() - write.begun,
             counts["held"],
             counts["changes"] > 0,
         )
         if token is not None and write.token:
             token = Token(write.token, token.basis)
-        ledger.record_outcome(conn, write.place, outcome, settled=not unsure, token=token)
+        ledger.record_outcome(conn, write.place, outcome, settled=not unsure, token=token, has=has)
         with self._lock:
             self._unsure.pop(write.scope.name, None)
             if unsure:
@@ -334,25 +334,7 @@ class SourceSync:
         """Closes the run's row as failed, unless it was finished; `error` is what ended the sync."""
         if self._ended:
             return
-        error, cause = error or GovernanceError("the sync ended without being finished"), error
-        reason = (
-            Reason.of(error)
-            if isinstance(error, GovernanceError)
-            else Reason("aborted", f"{type(error).__name__}: {error}".rstrip(": "))
-        )
-
-        def once() -> None:
-            with self._inventory.connection() as conn:
-                if ledger.is_running(conn, self.sync_id):
-                    ledger.fail_run(conn, self._opened, self._source, reason)
-
-        try:
-            self._again("fail run", once)
-        except GovernanceError as second:
-            if cause is None:
-                raise
-            # what ended the sync is worth more; the next run of the source closes the row
-            log.warning("run.left_open", run=self._opened.run_id, error=str(second))
+        self._transactions.abandon(self._fail, error)
         self._ended = True
 
     def _delete_unsure(self, name: str, ids: "array[int]", token: Token | None) -> None:
@@ -371,58 +353,27 @@ class SourceSync:
 
     @contextmanager
     def _transaction(self) -> Iterator[tuple[psycopg.Connection, datetime]]:
-        """A transaction with its timestamp; it commits only while this sync still holds the source."""
         try:
-            with self._places:
-                self._held.renew()
-                with self._inventory.connection() as conn:
-                    ledger.check_fence(conn, self._opened, self._source, lock=False)
-                    yield conn, self._tick(conn)
-                    ledger.check_fence(conn, self._opened, self._source, lock=True)
+            with self._transactions.begin() as begun:
+                yield begun
         except Unavailable:
             with self._lock:
                 # a server that crashed may hand out the same block once more, where nothing was committed since
                 self._free_ids.clear()
             raise
 
-    @staticmethod
-    @contextmanager
-    def _remembering(faults: list[Unavailable]) -> Iterator[None]:
-        try:
-            yield
-        except Unavailable as fault:
-            faults.append(fault)
-            raise
-
-    def _read(self, what: str, ask: Callable[[psycopg.Connection], T]) -> T:
-        """What a connection answers, asked again where a fault passes."""
-
-        def once() -> T:
-            with self._inventory.connection() as conn:
-                return ask(conn)
-
-        return self._again(what, once)
-
-    def _tick(self, conn: psycopg.Connection) -> datetime:
-        """The database's time, or just after our last timestamp where its clock stands or steps back."""
-        now = self._now(conn)
-        with self._lock:
-            self._last = max(now, self._last + _TICK)
-            return self._last
-
-    @staticmethod
-    def _now(conn: psycopg.Connection) -> datetime:
-        row = conn.execute("SELECT clock_timestamp()").fetchone()
-        assert row is not None
-        now: datetime = row[0]
-        return now
+    def _fail(self, conn: psycopg.Connection, reason: Reason) -> None:
+        if ledger.is_running(conn, self.sync_id):
+            ledger.fail_run(conn, self._opened, self._source, reason)
 
     def _scope_id(self, scope: Scope) -> int:
         with self._lock:
             known = self._scope_ids.get(scope.name)
         if known is not None:
             return known
-        ids = self._read("store scope", lambda conn: ledger.upsert_scopes(conn, self._opened.source_id, [scope]))
+        ids = self._transactions.read(
+            "store scope", lambda conn: ledger.upsert_scopes(conn, self._opened.source_id, [scope])
+        )
         with self._lock:
             self._scope_ids.update(ids)
         return ids[scope.name]

@@ -110,15 +110,18 @@ def is_recorded(conn: psycopg.Connection, place: PartPlace) -> bool:
     return conn.execute(query, [place.sync_id, place.part_id, place.at]).fetchone() is not None
 
 
-def check_fence(conn: psycopg.Connection, opened: OpenedFacet, source: SourceIdentity, *, lock: bool) -> None:
-    """Refuses to go on where a later sync took the facet over.
+def check_fence(conn: psycopg.Connection, opened: OpenedFacet, source: SourceIdentity, *, lock: bool) -> datetime:
+    """Refuses to go on where a later sync took the facet over; returns the database's time.
 
     Raises:
         SourceBusy: it did.
     """
-    query = "SELECT fence FROM inventory.facet WHERE source_id = %s AND facet = %s" + (" FOR SHARE" if lock else "")
-    if _value(conn, query, [opened.source_id, opened.facet]) != opened.fence:
+    query = "SELECT fence, clock_timestamp() FROM inventory.facet WHERE source_id = %s AND facet = %s"
+    row = conn.execute(query + (" FOR SHARE" if lock else ""), [opened.source_id, opened.facet]).fetchone()
+    if row is None or row[0] != opened.fence:
         raise _overtaken(opened, source, "check fence")
+    now: datetime = row[1]
+    return now
 
 
 def upsert_parts(conn: psycopg.Connection, opened: OpenedFacet, parts: Iterable[Scope]) -> dict[str, int]:

@@ -7,21 +7,20 @@ again, whole, after a look at whether its commit happened.
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from functools import partial
-from typing import TypeVar
 
 import psycopg
-import structlog
 
 from governance.errors import GovernanceError, Unavailable
 from governance.listing import FactPage, Reason, Scope, ScopeListing, Status
 from governance.loss_guard import LossGuard
 from governance.model import Facet
 from resources.inventory import locks
-from resources.inventory.attempts import ATTEMPTS, Attempts
+from resources.inventory.attempts import ATTEMPTS
 from resources.inventory.database import Inventory
 from resources.inventory.facts import ledger
 from resources.inventory.facts.outcomes import COUNTS, FacetSummary, PartOutcome
@@ -30,12 +29,7 @@ from resources.inventory.ledger import add_reasons, is_running
 from resources.inventory.locks import Lock
 from resources.inventory.outcomes import SourceIdentity, SyncMode
 from resources.inventory.run_lock import RunLock
-
-_TICK = timedelta(microseconds=1)
-
-T = TypeVar("T")
-
-log = structlog.get_logger(__name__)
+from resources.inventory.transactions import Transactions, remembering
 
 
 class FactSync:
@@ -50,14 +44,14 @@ class FactSync:
         held: RunLock[ledger.OpenedFacet],
     ) -> None:
         self.sync_id = opened.sync_id
-        self._inventory, self._source, self._opened, self._guard = inventory, source, opened, guard
-        self._held, self._again = held, Attempts()
+        self._source, self._opened, self._guard = source, opened, guard
+        self._transactions = Transactions(
+            inventory, held.renew, lambda conn, lock: ledger.check_fence(conn, opened, source, lock=lock), opened.clock
+        )
+        self._again = self._transactions.again
         self._lock = threading.Lock()
-        self._last = opened.clock
         self._part_ids: dict[str, int] = {}
         self._ended = False
-        # more threads than connections wait here, where no time-out counts; one is left for who looks on
-        self._places = threading.BoundedSemaphore(max(1, inventory.pool_size - 1))
 
     # --- parts ---
 
@@ -66,7 +60,7 @@ class FactSync:
         return self._again("record parts", lambda: self._record_parts(listing))
 
     def _record_parts(self, listing: ScopeListing) -> list[str]:
-        with self._transaction() as (conn, _):
+        with self._transactions.begin() as (conn, _):
             known = ledger.present_parts(conn, self._opened)
             listed = ledger.upsert_parts(conn, self._opened, listing.scopes)
             if listing.reasons:
@@ -77,7 +71,7 @@ class FactSync:
 
     def finished(self, run_ids: Sequence[str]) -> set[str]:
         """The parts whose reading was complete in one of these runs."""
-        return self._read("finished parts", lambda conn: ledger.finished(conn, self._opened, run_ids))
+        return self._transactions.read("finished parts", lambda conn: ledger.finished(conn, self._opened, run_ids))
 
     def write_part(
         self,
@@ -105,7 +99,7 @@ class FactSync:
         faults: list[Unavailable] = []
 
         def once() -> PartOutcome | GovernanceError:
-            with self._remembering(faults), self._transaction() as (conn, at):
+            with remembering(faults), self._transactions.begin() as (conn, at):
                 locks.hold(conn, Lock.PART, part_id)
                 for earlier, outcome in ended:
                     if ledger.is_recorded(conn, earlier):
@@ -134,7 +128,7 @@ class FactSync:
         # a partial reading proves what it shows, and nothing about what it does not show
         whole = not write.reasons
         write.settle(self._guard, self._source.name, part.name, accept_loss, whole)
-        seconds = (self._now(conn) - write.place.at).total_seconds()
+        seconds = time.monotonic() - write.begun
         outcome = PartOutcome(
             part.name, write.status(), tuple(write.reasons), write.counts, write.kinds, write.notes, seconds
         )
@@ -145,7 +139,7 @@ class FactSync:
         """Where a day of usage goes: in a transaction of its own, which keeps others from the table."""
         if self._opened.facet == "usage":
             day = datetime.combine(date.fromisoformat(part.name), datetime.min.time(), UTC)
-            self._read(
+            self._transactions.read(
                 "make partition", lambda conn: conn.execute("SELECT inventory.ensure_partition('usage_day', %s)", [day])
             )
 
@@ -155,7 +149,7 @@ class FactSync:
         outcome = PartOutcome(part.name, Status.FAILED, (reason,), dict.fromkeys(COUNTS, 0), {}, {}, 0.0)
 
         def once() -> None:
-            with self._transaction() as (conn, at):
+            with self._transactions.begin() as (conn, at):
                 place = PartPlace(self._opened.source_id, part_id, self.sync_id, at)
                 ledger.record_outcome(conn, place, outcome, None)
 
@@ -171,7 +165,7 @@ class FactSync:
         return outcome
 
     def _drop_part(self, part_id: int) -> None:
-        with self._transaction() as (conn, _):
+        with self._transactions.begin() as (conn, _):
             ledger.drop_part(conn, part_id)
 
     # --- the end ---
@@ -183,7 +177,7 @@ class FactSync:
         return summary
 
     def _close_run(self) -> FacetSummary:
-        with self._transaction() as (conn, _):
+        with self._transactions.begin() as (conn, _):
             if is_running(conn, self.sync_id):
                 ledger.close_run(conn, self._opened, self._source)
             return ledger.summary(conn, self._opened, self._source)
@@ -192,56 +186,12 @@ class FactSync:
         """Closes the run's row as failed, unless it was finished; `error` is what ended the sync."""
         if self._ended:
             return
-        error, cause = error or GovernanceError("the sync ended without being finished"), error
-        reason = (
-            Reason.of(error)
-            if isinstance(error, GovernanceError)
-            else Reason("aborted", f"{type(error).__name__}: {error}".rstrip(": "))
-        )
-
-        def once() -> None:
-            with self._inventory.connection() as conn:
-                if is_running(conn, self.sync_id):
-                    ledger.fail_run(conn, self._opened, self._source, reason)
-
-        try:
-            self._again("fail run", once)
-        except GovernanceError as second:
-            if cause is None:
-                raise
-            # what ended the sync is worth more; the next run of the facet closes the row
-            log.warning("run.left_open", run=self._opened.run_id, error=str(second))
+        self._transactions.abandon(self._fail, error)
         self._ended = True
 
-    # --- what every transaction needs ---
-
-    @contextmanager
-    def _transaction(self) -> Iterator[tuple[psycopg.Connection, datetime]]:
-        """A transaction with its timestamp; it commits only while this sync still holds the facet."""
-        with self._places:
-            self._held.renew()
-            with self._inventory.connection() as conn:
-                ledger.check_fence(conn, self._opened, self._source, lock=False)
-                yield conn, self._tick(conn)
-                ledger.check_fence(conn, self._opened, self._source, lock=True)
-
-    @staticmethod
-    @contextmanager
-    def _remembering(faults: list[Unavailable]) -> Iterator[None]:
-        try:
-            yield
-        except Unavailable as fault:
-            faults.append(fault)
-            raise
-
-    def _read(self, what: str, ask: Callable[[psycopg.Connection], T]) -> T:
-        """What a connection answers, asked again where a fault passes."""
-
-        def once() -> T:
-            with self._inventory.connection() as conn:
-                return ask(conn)
-
-        return self._again(what, once)
+    def _fail(self, conn: psycopg.Connection, reason: Reason) -> None:
+        if is_running(conn, self.sync_id):
+            ledger.fail_run(conn, self._opened, self._source, reason)
 
     def _part_id(self, part: Scope) -> int:
         with self._lock:
@@ -253,24 +203,10 @@ class FactSync:
             present = ledger.present_parts(conn, self._opened)
             return present if part.name in present else ledger.upsert_parts(conn, self._opened, [part])
 
-        ids = self._read("store part", ask)
+        ids = self._transactions.read("store part", ask)
         with self._lock:
             self._part_ids.update(ids)
         return ids[part.name]
-
-    def _tick(self, conn: psycopg.Connection) -> datetime:
-        """The database's time, or just after our last timestamp where its clock stands or steps back."""
-        now = self._now(conn)
-        with self._lock:
-            self._last = max(now, self._last + _TICK)
-            return self._last
-
-    @staticmethod
-    def _now(conn: psycopg.Connection) -> datetime:
-        row = conn.execute("SELECT clock_timestamp()").fetchone()
-        assert row is not None
-        now: datetime = row[0]
-        return now
 
 
 @contextmanager

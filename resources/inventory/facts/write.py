@@ -4,6 +4,7 @@ The staging table is temporary, so that a reading which finds nothing new leaves
 not grow with the part.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import LiteralString
@@ -77,6 +78,7 @@ class PartWrite:
 
     def __init__(self, conn: psycopg.Connection, place: PartPlace, facet: Facet) -> None:
         self.conn, self.place, self.facet, self.tables = conn, place, facet, FACET_TABLES[facet]
+        self.begun = time.monotonic()
         self.counts = dict.fromkeys(COUNTS, 0)
         self.kinds: dict[str, int] = {}
         self.reasons: list[Reason] = []
