@@ -131,14 +131,7 @@ def backfill_by_job(served: Served, days: list[date], seconds: float) -> list[di
     return runs_of_backfill(served, backfill, len(days), seconds)
 
 
-def test_a_backfill_of_some_days_is_a_run_for_each(served: Served, account: Rows) -> None:
-    some = DAYS[-3:]
-    runs = backfill_by_job(served, some, 240)
-    assert {run["status"] for run in runs} == {"SUCCESS"}
-    assert usage(served) == of_days(account, *some)
-
-
-@pytest.mark.deploy
+@pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_a_backfill_of_thirty_days_is_a_run_for_each(served: Served, account: Rows) -> None:
     """The pool lets one through at a time, which takes its minutes."""
