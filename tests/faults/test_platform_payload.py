@@ -158,11 +158,11 @@ import json, resource, sys
 from governance.errors import GovernanceError
 from governance.filters import NameFilter
 from governance.listing import Scope
-from governance_pipelines.platforms import resource_classes
+from governance_pipelines.platforms import resource_class
 platform, connection, url = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3]
 import requests
 said = ""
-with resource_classes()[platform](source="s", **connection).reader() as reader:
+with resource_class(platform)(source="s", **connection).reader() as reader:
     scopes = reader.scopes(NameFilter()).scopes
     list(reader.read(scopes[0], NameFilter()))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
