@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from governance.errors import ConfigurationError, GovernanceError
+from governance.errors import GovernanceError
 from governance.filters import NameFilter
 from governance.listing import FactPage, Probe, Scope, ScopeListing
 from governance.text import clean
@@ -16,7 +16,6 @@ from resources.databricks.client_session import Connection, Workspace, part
 from resources.databricks.resource import DatabricksResource
 from resources.databricks.translate import qualified
 from resources.facets import FactReader
-from resources.source import SourceResource
 
 GROUPS = "groups of the workspace"
 
@@ -93,12 +92,10 @@ _SIGHTS = {
 }
 
 
-def open_reader(resource: SourceResource) -> FactReader:
+def open_reader(resource: DatabricksResource) -> FactReader:
     """Opens a reader.
 
     Raises:
         ConfigurationError: a secret is missing, the address cannot be used, or fields contradict each other.
     """
-    if not isinstance(resource, DatabricksResource):
-        raise ConfigurationError("not a Databricks source", platform="databricks", operation=resource.source)
     return AccessReader(resource.connect(), resource.policy)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from governance.errors import ConfigurationError, GovernanceError
+from governance.errors import GovernanceError
 from governance.filters import NameFilter
 from governance.listing import FactPage, Probe, Scope, ScopeListing
 from governance.text import clean
@@ -16,7 +16,6 @@ from resources.databricks.client_system import COLUMN_LINEAGE, TABLE_LINEAGE, Sy
 from resources.databricks.resource import DatabricksResource
 from resources.databricks.translate import qualified
 from resources.facets import FactReader
-from resources.source import SourceResource
 
 _SYSTEM = {"table lineage": TABLES, "column lineage": COLUMNS}
 
@@ -84,12 +83,10 @@ class LineageReader(FactReader):
         return None
 
 
-def open_reader(resource: SourceResource) -> FactReader:
+def open_reader(resource: DatabricksResource) -> FactReader:
     """Opens a reader.
 
     Raises:
         ConfigurationError: a secret is missing, the address cannot be used, or fields contradict each other.
     """
-    if not isinstance(resource, DatabricksResource):
-        raise ConfigurationError("not a Databricks source", platform="databricks", operation=resource.source)
     return LineageReader(resource.connect(), resource.policy)

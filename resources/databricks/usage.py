@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from datetime import date, timedelta
 
-from governance.errors import ConfigurationError
 from governance.filters import NameFilter
 from governance.listing import FactPage, Probe, Scope, ScopeListing
 from resources.calls import CallPolicy
@@ -13,7 +12,6 @@ from resources.databricks.client_system import HISTORY, NO_WAREHOUSE, TABLE_LINE
 from resources.databricks.client_usage import UsageDays
 from resources.databricks.resource import DatabricksResource
 from resources.facets import FactReader
-from resources.source import SourceResource
 
 
 class UsageReader(FactReader):
@@ -55,12 +53,10 @@ class UsageReader(FactReader):
         self._workspace.close()
 
 
-def open_reader(resource: SourceResource) -> FactReader:
+def open_reader(resource: DatabricksResource) -> FactReader:
     """Opens a reader.
 
     Raises:
         ConfigurationError: a secret is missing, the address cannot be used, or fields contradict each other.
     """
-    if not isinstance(resource, DatabricksResource):
-        raise ConfigurationError("not a Databricks source", platform="databricks", operation=resource.source)
     return UsageReader(resource.connect(), resource.policy)

@@ -5,7 +5,6 @@ What a part no longer shows after a complete reading is closed, so a revoked gra
 
 from collections.abc import Callable, Iterator
 
-from governance.errors import ConfigurationError
 from governance.filters import NameFilter
 from governance.listing import FactPage, Probe, Scope, ScopeListing
 from resources.facets import FactReader
@@ -13,7 +12,6 @@ from resources.snowflake.client import Client
 from resources.snowflake.client_access import AccessParts
 from resources.snowflake.client_account_usage import probes
 from resources.snowflake.resource import SYSTEM_DATABASE, SnowflakeResource
-from resources.source import SourceResource
 
 _VIEWS = ("GRANTS_TO_ROLES", "GRANTS_TO_USERS", "POLICY_REFERENCES", "MASKING_POLICIES", "ROW_ACCESS_POLICIES")
 
@@ -47,12 +45,10 @@ class AccessReader(FactReader):
         self._client.close()
 
 
-def open_reader(resource: SourceResource) -> FactReader:
+def open_reader(resource: SnowflakeResource) -> FactReader:
     """Opens a reader.
 
     Raises:
         ConfigurationError: a secret is missing, or fields contradict each other.
     """
-    if not isinstance(resource, SnowflakeResource):
-        raise ConfigurationError("not a Snowflake source", platform="snowflake", operation=resource.source)
     return AccessReader(resource.connect(), tuple(resource.databases))

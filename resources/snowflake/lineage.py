@@ -6,7 +6,6 @@ reading holds every edge of all its windows: one is closed when no query of the 
 
 from collections.abc import Callable, Iterator
 
-from governance.errors import ConfigurationError
 from governance.filters import NameFilter
 from governance.listing import FactPage, Probe, Scope, ScopeListing
 from resources.facets import FactReader
@@ -14,7 +13,6 @@ from resources.snowflake.client import Client
 from resources.snowflake.client_account_usage import probes
 from resources.snowflake.client_lineage import LineageParts
 from resources.snowflake.resource import SnowflakeResource
-from resources.source import SourceResource
 
 _VIEWS = ("OBJECT_DEPENDENCIES", "ACCESS_HISTORY", "COPY_HISTORY")
 
@@ -48,12 +46,10 @@ class LineageReader(FactReader):
         self._client.close()
 
 
-def open_reader(resource: SourceResource) -> FactReader:
+def open_reader(resource: SnowflakeResource) -> FactReader:
     """Opens a reader.
 
     Raises:
         ConfigurationError: a secret is missing, or fields contradict each other.
     """
-    if not isinstance(resource, SnowflakeResource):
-        raise ConfigurationError("not a Snowflake source", platform="snowflake", operation=resource.source)
     return LineageReader(resource.connect(), resource.lineage_days)

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from datetime import date, timedelta
 
-from governance.errors import ConfigurationError
 from governance.filters import NameFilter
 from governance.listing import FactPage, Probe, Scope, ScopeListing
 from resources.facets import FactReader
@@ -11,7 +10,6 @@ from resources.snowflake.client import Client
 from resources.snowflake.client_account_usage import probes
 from resources.snowflake.client_usage import VIEWS, UsageDays
 from resources.snowflake.resource import SnowflakeResource
-from resources.source import SourceResource
 
 
 class UsageReader(FactReader):
@@ -43,12 +41,10 @@ class UsageReader(FactReader):
         self._client.close()
 
 
-def open_reader(resource: SourceResource) -> FactReader:
+def open_reader(resource: SnowflakeResource) -> FactReader:
     """Opens a reader.
 
     Raises:
         ConfigurationError: a secret is missing, or fields contradict each other.
     """
-    if not isinstance(resource, SnowflakeResource):
-        raise ConfigurationError("not a Snowflake source", platform="snowflake", operation=resource.source)
     return UsageReader(resource.connect(), resource.query_texts)
