@@ -26,7 +26,6 @@ _LONGEST_SOCKET = 107
 _STOP_SECONDS = 60
 TUNING = {
     "max_connections": "300",
-    "shared_buffers": "256MB",
     "max_wal_size": "4GB",
     "checkpoint_timeout": "15min",
     "wal_compression": "on",
@@ -35,6 +34,8 @@ TUNING = {
     "log_timezone": "UTC",
 }
 """Room for Dagster's processes, and fewer checkpoints in a first load; everything else is PostgreSQL's default."""
+_SHARE_OF_MEMORY, _LEAST_BUFFERS_MB, _MOST_BUFFERS_MB = 8, 128, 1024
+"""An inventory of 100,000 datasets has a gigabyte that questions touch; the server takes it as it needs it."""
 
 
 def data_directory(home: Path) -> Path:
@@ -254,9 +255,11 @@ def _wait_until_it_answers(url: str, data: Path) -> None:
 
 
 def _tune(url: str) -> bool:
-    """Applies TUNING; whether it needs a restart."""
+    """Applies TUNING and a share of the machine's memory; whether it needs a restart."""
+    share = psutil.virtual_memory().total // 2**20 // _SHARE_OF_MEMORY
+    buffers = f"{min(max(share, _LEAST_BUFFERS_MB), _MOST_BUFFERS_MB)}MB"
     with psycopg.connect(url, autocommit=True) as conn:
-        for name, value in TUNING.items():
+        for name, value in {**TUNING, "shared_buffers": buffers}.items():
             conn.execute(sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(name), sql.Literal(value)))
         conn.execute("SELECT pg_reload_conf()")
     return True
