@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from governance.errors import GovernanceError, Unavailable
-from governance.listing import FactPage, Reason, Scope, ScopeListing, Status
+from governance.listing import FactPage, Quarantined, Reason, Scope, ScopeListing, Status
 from governance.loss_guard import LossGuard
 from governance.model import Container, Facet, Fact, Grant, LineageEdge, Membership, Policy, Usage
 from resources.inventory.database import Inventory
@@ -43,6 +43,15 @@ def read(
     with fact_sync(inventory, source, facet, "run", "test", "source", LossGuard()) as sync:
         sync.record_parts(ScopeListing((part,)))
         outcome = sync.write_part(part, pages(facts, error), accept_loss=accept_loss)
+        sync.finish()
+    return outcome
+
+
+def read_pages(inventory: Inventory, *told: FactPage) -> PartOutcome:
+    """One reading of access, page by page."""
+    with fact_sync(inventory, WAREHOUSE, "access", "run", "test", "source", LossGuard()) as sync:
+        sync.record_parts(ScopeListing((WHOLE,)))
+        outcome = sync.write_part(WHOLE, told)
         sync.finish()
     return outcome
 
@@ -121,6 +130,30 @@ def test_what_cannot_be_stored_waits_in_quarantine_until_it_is_gone(inventory: I
     assert waiting == [{"facet": "access", "scope": "account", "reason": "it has no securable"}]
     read(inventory, grant("DB.S.T", "B"))
     assert rows(inventory, "SELECT * FROM inventory.quarantine") == []
+
+
+def test_what_is_known_under_the_name_of_an_illegible_record_stays(inventory: Inventory) -> None:
+    known = (grant("DB.S.T", "A"), grant("DB.S.T", "B"), grant("DB.S.U", "A"))
+    read(inventory, *known)
+    odd = FactPage(quarantined=(Quarantined("DB.S.T", "no privilege", {"of": "DB.S.T"}),))
+    outcome = read_pages(inventory, odd)
+    assert (outcome.status, outcome.counts["closed"], outcome.counts["quarantined"]) == (Status.COMPLETE, 1, 1)
+    assert {(r["securable"], r["principal"]) for r in rows(inventory, "SELECT * FROM inventory.grants")} == {
+        ("DB.S.T", "A"),
+        ("DB.S.T", "B"),
+    }
+    assert read(inventory, grant("DB.S.T", "A")).counts["closed"] == 1
+
+
+def test_where_a_record_names_nothing_nothing_is_closed(inventory: Inventory) -> None:
+    read(inventory, grant("DB.S.T", "A"), grant("DB.S.T", "B"))
+    outcome = read_pages(
+        inventory, FactPage((grant("DB.S.T", "A"),), (Quarantined(None, "no object", ["what is that?"]),))
+    )
+    assert (outcome.status, outcome.counts["closed"]) == (Status.PARTIAL, 0)
+    assert [r.code for r in outcome.reasons] == ["unnamed_record"]
+    assert len(rows(inventory, "SELECT * FROM inventory.grants")) == 2
+    assert read(inventory, grant("DB.S.T", "A")).counts["closed"] == 1
 
 
 def test_dirty_text_is_cleaned_and_counted(inventory: Inventory) -> None:

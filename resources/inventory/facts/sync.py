@@ -125,9 +125,7 @@ class FactSync:
         """The end of a part's transaction."""
         if error is not None:
             write.reasons.append(Reason.of(error))
-        # a partial reading proves what it shows, and nothing about what it does not show
-        whole = not write.reasons
-        write.settle(self._guard, self._source.name, part.name, accept_loss, whole)
+        write.settle(self._guard, self._source.name, part.name, accept_loss)
         seconds = time.monotonic() - write.begun
         outcome = PartOutcome(
             part.name, write.status(), tuple(write.reasons), write.counts, write.kinds, write.notes, seconds

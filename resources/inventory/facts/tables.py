@@ -9,7 +9,7 @@ from psycopg.types.json import Jsonb
 
 from governance.errors import RecordError
 from governance.model import Facet, Fact, Grant, LineageEdge, Membership, Policy, Usage
-from governance.text import clean
+from governance.text import clean, is_clean
 
 
 class FactTable(msgspec.Struct, frozen=True):
@@ -20,12 +20,14 @@ class FactTable(msgspec.Struct, frozen=True):
         of: the class; its fields are the table's columns.
         history: whether closed versions are kept, in `<name>_history`.
         names: fields that hold the name by which the fact is looked up; they must not be empty.
+        mentions: further fields that may hold the name of the record which told of the fact.
     """
 
     name: str
     of: type[msgspec.Struct]
     history: bool
     names: tuple[str, ...]
+    mentions: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -37,7 +39,9 @@ TABLES = {
     Grant: FactTable("privilege", Grant, history=True, names=("securable", "principal", "privilege")),
     Membership: FactTable("membership", Membership, history=True, names=("member", "role")),
     Policy: FactTable("policy", Policy, history=True, names=("policy", "securable")),
-    LineageEdge: FactTable("lineage_edge", LineageEdge, history=True, names=("upstream", "downstream")),
+    LineageEdge: FactTable(
+        "lineage_edge", LineageEdge, history=True, names=("upstream", "downstream"), mentions=("process",)
+    ),
     Usage: FactTable("usage_day", Usage, history=False, names=("qualified_name", "principal")),
 }
 """By the fact's class."""
@@ -79,6 +83,12 @@ def row(fact: Fact, table: FactTable) -> Row:
     _check_names(fact, table)
     digest = blake2b(body, digest_size=16).digest()
     return Row(digest, tuple(map(_value, msgspec.structs.astuple(fact))), cleaned)
+
+
+def legible_name(fact: Fact, table: FactTable) -> str | None:
+    """The first of its names that can be read; None where none can."""
+    told = (getattr(fact, field) for field in table.names)
+    return next((name for name in told if isinstance(name, str) and name and is_clean(name)), None)
 
 
 def _check_names(fact: Fact, table: FactTable) -> None:

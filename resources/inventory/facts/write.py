@@ -17,10 +17,11 @@ from governance.errors import GovernanceError, ProtocolError, RecordError
 from governance.listing import FactPage, Quarantined, Reason, Status
 from governance.loss_guard import LossGuard
 from governance.model import Facet, Fact
+from governance.text import is_clean
 from resources.inventory import quarantine
 from resources.inventory.attempts import may_pass
 from resources.inventory.facts.outcomes import COUNTS
-from resources.inventory.facts.tables import FACET_TABLES, TABLES, FactTable, row
+from resources.inventory.facts.tables import FACET_TABLES, TABLES, FactTable, legible_name, row
 
 BATCH = 2000
 REFUSED_BATCH = 100
@@ -38,18 +39,19 @@ FROM {staged} s
 WHERE NOT EXISTS (SELECT FROM {table} t WHERE t.part_id = %(part)s AND t.hash = s.hash)
 """
 _LOST = """
-SELECT count(*), count(*) FILTER (WHERE NOT EXISTS (SELECT FROM {staged} s WHERE s.hash = t.hash))
+SELECT count(*), count(*) FILTER (WHERE NOT {excused} AND NOT EXISTS (SELECT FROM {staged} s WHERE s.hash = t.hash))
 FROM {table} t WHERE t.part_id = %(part)s
 """
 _CLOSE = """
 WITH gone AS (
-    DELETE FROM {table} t WHERE t.part_id = %(part)s
+    DELETE FROM {table} t WHERE t.part_id = %(part)s AND NOT {excused}
     AND NOT EXISTS (SELECT FROM {staged} s WHERE s.hash = t.hash) RETURNING t.*
 )
 INSERT INTO {history} SELECT gone.*, %(at)s FROM gone
 """
 _REMOVE = """
-DELETE FROM {table} t WHERE t.part_id = %(part)s AND NOT EXISTS (SELECT FROM {staged} s WHERE s.hash = t.hash)
+DELETE FROM {table} t WHERE t.part_id = %(part)s AND NOT {excused}
+AND NOT EXISTS (SELECT FROM {staged} s WHERE s.hash = t.hash)
 """
 
 
@@ -84,6 +86,9 @@ class PartWrite:
         self.reasons: list[Reason] = []
         self.notes: dict[str, str] = {}
         self._refused: list[Quarantined] = []
+        self._excused: set[str] = set()
+        """Names of records that could not be read: what is known under them is not to be missed."""
+        self._nameless = 0
         self._batch: dict[str, list[tuple[object, ...]]] = {t.name: [] for t in self.tables}
         for table in self.tables:
             conn.execute(self._sql(_STAGE, table))
@@ -129,7 +134,7 @@ class PartWrite:
         try:
             found = row(fact, table)
         except RecordError as error:
-            self._refuse(Quarantined(None, error.message, {kind_of(fact): repr(fact)[:_SHOWN]}))
+            self._refuse(Quarantined(legible_name(fact, table), error.message, {kind_of(fact): repr(fact)[:_SHOWN]}))
             return
         self.counts["facts"] += 1
         self.counts["cleaned"] += found.cleaned
@@ -142,6 +147,10 @@ class PartWrite:
 
     def _refuse(self, record: Quarantined) -> None:
         self._refused.append(record)
+        if record.name and is_clean(record.name):
+            self._excused.add(record.name)
+        else:
+            self._nameless += 1
         if len(self._refused) >= REFUSED_BATCH:
             self._keep_refused()
 
@@ -167,8 +176,13 @@ class PartWrite:
                 stream.write_row(values)
         rows.clear()
 
-    def settle(self, guard: LossGuard, source: str, part: str, accept_loss: bool, whole: bool) -> None:
+    def settle(self, guard: LossGuard, source: str, part: str, accept_loss: bool) -> None:
         """Writes what is new, and closes what a whole reading no longer shows, if that is believed."""
+        if self._nameless:
+            text = f"{self._nameless} records could not be read and do not say of what they are: nothing is closed"
+            self.reasons.append(Reason("unnamed_record", text, "quarantine", "look at inventory.quarantine"))
+        # a partial reading proves what it shows, and nothing about what it does not show
+        whole = not self.reasons
         self.conn.execute("SET LOCAL enable_seqscan = off")
         self.conn.execute("SET LOCAL jit = off")
         for table in self.tables:
@@ -213,7 +227,8 @@ class PartWrite:
         return self.conn.execute(self._sql(text, table), self._values()).rowcount
 
     def _values(self) -> dict[str, object]:
-        return {"part": self.place.part_id, "source": self.place.source_id, "at": self.place.at}
+        excused = sorted(self._excused)
+        return {"part": self.place.part_id, "source": self.place.source_id, "at": self.place.at, "excused": excused}
 
     @staticmethod
     def _sql(text: LiteralString, table: FactTable) -> sql.Composed:
@@ -221,6 +236,12 @@ class PartWrite:
             table=sql.Identifier("inventory", table.name),
             history=sql.Identifier("inventory", f"{table.name}_history"),
             staged=sql.Identifier(f"staged_{table.name}"),
+            excused=sql.SQL("({})").format(
+                sql.SQL(" OR ").join(
+                    sql.SQL("t.{} = ANY(%(excused)s)").format(sql.Identifier(field))
+                    for field in (*table.names, *table.mentions)
+                )
+            ),
             columns=sql.SQL(", ").join(map(sql.Identifier, table.columns)),
             staged_columns=sql.SQL(", ").join(sql.Identifier("s", c) for c in table.columns),
         )
