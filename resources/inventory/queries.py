@@ -3,11 +3,12 @@
 import re
 from collections.abc import Iterator
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any, LiteralString, TypeVar
 
 import msgspec
 from psycopg.rows import dict_row
-from sqlalchemy import Select, Table, func, select
+from sqlalchemy import Select, Table, bindparam, func, literal_column, select
 from sqlalchemy.engine import make_url
 
 from governance.errors import ConfigurationError
@@ -112,7 +113,6 @@ class PreviewRow(msgspec.Struct, frozen=True):
     qualified_name: str
     kind: str
     columns: int
-    tags: int
     owner: str | None
     comment: str | None
     changed_at: datetime
@@ -245,21 +245,10 @@ class InventoryQueries:
 
     def preview(self, source: str, limit: int, scope: str | None = None) -> list[PreviewRow]:
         """The source's present datasets that changed last."""
-        v, t = views.datasets.c, views.tags.c
-        tags = select(func.count()).select_from(views.tags).where(t.dataset_id == v.dataset_id).scalar_subquery()
-        query = select(
-            v.qualified_name,
-            v.kind,
-            v.column_count.label("columns"),
-            tags.label("tags"),
-            v.owner,
-            v.comment,
-            v.changed_at,
-        )
-        query = query.where(v.source == source, v.state == "present")
-        if scope is not None:
-            query = query.where(v.scope == scope)
-        return self._rows(PreviewRow, query.order_by(v.changed_at.desc(), v.qualified_name).limit(limit))
+        given = {"wanted": source, "most": limit} | ({} if scope is None else {"within": scope})
+        with self._inventory.connection() as conn, conn.cursor(row_factory=dict_row) as cursor:
+            rows = cursor.execute(_preview(scope is not None), given)
+            return [msgspec.convert(row, PreviewRow) for row in rows]
 
     def counts_by_kind(self, source: str, scope: str | None = None) -> dict[str, int]:
         """How many present datasets there are of each kind, most first."""
@@ -341,6 +330,18 @@ def _select(view: Table, kind: type[msgspec.Struct]) -> Select[Any]:
 
 def _of(source: str | None, query: Select[Any], columns: Any) -> Select[Any]:
     return query if source is None else query.where(columns.source == source)
+
+
+@cache
+def _preview(of_scope: bool) -> bytes:
+    """Composed once: every scope of a sync is shown with it."""
+    v = views.datasets.c
+    query = select(v.qualified_name, v.kind, v.column_count.label("columns"), v.owner, v.comment, v.changed_at).where(
+        v.source == bindparam("wanted"), v.state == literal_column("'present'")
+    )
+    if of_scope:
+        query = query.where(v.scope == bindparam("within"))
+    return _compiled(query.order_by(v.changed_at.desc(), v.qualified_name).limit(bindparam("most")))[0]
 
 
 def _compiled(query: Select[Any]) -> tuple[bytes, dict[str, Any]]:

@@ -56,10 +56,15 @@ class Entry(msgspec.Struct):
     unread: tuple[str, ...]
     record: bytes = b""
 
+    @property
+    def unknown_types(self) -> int:
+        """How many of its columns have a type that is not understood."""
+        columns = self.sealed.dataset.columns
+        return sum(c.type == "unknown" for c in columns) if b'"unknown"' in self.sealed.body else 0
+
     def fingerprint(self, number: int) -> Fingerprint:
         """As it is stored beside the dataset with this id."""
-        dataset = self.sealed.dataset
-        return Fingerprint(number, self.record, len(dataset.tags), _unknown_types(dataset, self.sealed.body))
+        return Fingerprint(number, self.record, len(self.sealed.dataset.tags), self.unknown_types)
 
 
 class Tally:
@@ -93,18 +98,14 @@ class Tally:
         counts["unknown_types"] += found.unknown_types
         self.kinds[found.kind] = self.kinds.get(found.kind, 0) + 1
 
-    def listed(self, dataset: Dataset, body: bytes) -> None:
+    def listed(self, dataset: Dataset, unknown_types: int) -> None:
         """Counts a dataset that was listed and is kept."""
         counts = self.counts
         counts["datasets"] += 1
         counts["columns"] += len(dataset.columns)
         counts["tags"] += len(dataset.tags)
         self.kinds[dataset.kind] = self.kinds.get(dataset.kind, 0) + 1
-        counts["unknown_types"] += _unknown_types(dataset, body)
-
-
-def _unknown_types(dataset: Dataset, body: bytes) -> int:
-    return sum(c.type == "unknown" for c in dataset.columns) if b'"unknown"' in body else 0
+        counts["unknown_types"] += unknown_types
 
 
 class BatchWriter:
@@ -161,7 +162,7 @@ class BatchWriter:
         tally.here += 1
         tally.known_before += existed
         tally.counts["cleaned"] += entry.sealed.cleaned
-        tally.listed(entry.sealed.dataset, entry.sealed.body)
+        tally.listed(entry.sealed.dataset, entry.unknown_types)
 
     def _create(self, new: dict[Identity, Entry]) -> list[tuple[int, Entry]]:
         """Copies new datasets straight into the tables: nothing is there to compare with."""
