@@ -22,7 +22,7 @@ def facet_metadata(
     queries, calls = FactQueries(inventory), meter.snapshot()
     return {
         "status": dg.MetadataValue.text(summary.status),
-        "found": dg.MetadataValue.md(chart(summary.kinds)),
+        "found": dg.MetadataValue.md(chart(summary.kinds, "facts")),
         "preview": _preview(queries, summary, rows),
         "parts": _parts_table(outcomes),
         "reasons": part_reasons([o for o in outcomes if o.reasons]),

@@ -93,8 +93,8 @@ def _figures(counts: Mapping[str, int]) -> Metadata:
     return {name: dg.MetadataValue.int(counts.get(name, 0)) for name in PLOTTED}
 
 
-def chart(counts: Mapping[str, int]) -> str:
-    """A horizontal bar chart in Markdown, largest first."""
+def chart(counts: Mapping[str, int], of: str = "datasets") -> str:
+    """A horizontal bar chart in Markdown, largest first; `of` says of what so many there are."""
     if not counts:
         return "*nothing listed*"
     largest = max(counts.values())
@@ -102,7 +102,7 @@ def chart(counts: Mapping[str, int]) -> str:
         f"| {name} | {count:,} | `{'█' * max(1, round(BAR * count / largest))}` |"
         for name, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     ]
-    return "\n".join(["| kind | datasets | |", "|---|--:|---|", *lines])
+    return "\n".join([f"| kind | {of} | |", "|---|--:|---|", *lines])
 
 
 def _reasons(outcome: ScopeOutcome) -> dg.MetadataValue:
