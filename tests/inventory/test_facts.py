@@ -290,6 +290,17 @@ def test_a_later_reading_of_a_day_takes_the_place_of_the_first(inventory: Invent
     assert stored.endswith("usage_day_y2026m03")
 
 
+def test_a_day_that_is_read_in_part_replaces_what_it_measured_anew(inventory: Inventory) -> None:
+    day, part = date(2026, 3, 14), Scope("2026-03-14", "day")
+    ana, bo = (Usage("DB.S.T", day, name, "user", reads=2) for name in ("ana", "bo"))
+    read(inventory, ana, bo, facet="usage", part=part)
+    again = Usage("DB.S.T", day, "ana", "user", reads=5)
+    outcome = read(inventory, again, facet="usage", part=part, error=Unavailable("gone", platform="snowflake"))
+    assert (outcome.status, outcome.counts["created"], outcome.counts["closed"]) == (Status.PARTIAL, 1, 1)
+    found = rows(inventory, "SELECT principal, reads FROM inventory.usage ORDER BY 1")
+    assert found == [{"principal": "ana", "reads": 5}, {"principal": "bo", "reads": 2}]
+
+
 def test_a_day_that_is_being_read_keeps_nobody_from_the_inventory(inventory: Inventory) -> None:
     """Though its month is a new one, whose partition is made first."""
 

@@ -21,6 +21,7 @@ class FactTable(msgspec.Struct, frozen=True):
         history: whether closed versions are kept, in `<name>_history`.
         names: fields that hold the name by which the fact is looked up; they must not be empty.
         mentions: further fields that may hold the name of the record which told of the fact.
+        measured: where nothing is kept of earlier versions, what a measurement is of: a later one replaces it.
     """
 
     name: str
@@ -28,6 +29,7 @@ class FactTable(msgspec.Struct, frozen=True):
     history: bool
     names: tuple[str, ...]
     mentions: tuple[str, ...] = ()
+    measured: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -42,7 +44,13 @@ TABLES = {
     LineageEdge: FactTable(
         "lineage_edge", LineageEdge, history=True, names=("upstream", "downstream"), mentions=("process",)
     ),
-    Usage: FactTable("usage_day", Usage, history=False, names=("qualified_name", "principal")),
+    Usage: FactTable(
+        "usage_day",
+        Usage,
+        history=False,
+        names=("qualified_name", "principal"),
+        measured=("qualified_name", "day", "principal", "principal_kind", "path", "origin"),
+    ),
 }
 """By the fact's class."""
 

@@ -53,6 +53,10 @@ _REMOVE = """
 DELETE FROM {table} t WHERE t.part_id = %(part)s AND NOT {excused}
 AND NOT EXISTS (SELECT FROM {staged} s WHERE s.hash = t.hash)
 """
+_REPLACE = """
+DELETE FROM {table} t USING {staged} s WHERE t.part_id = %(part)s AND {same}
+AND NOT EXISTS (SELECT FROM {staged} n WHERE n.hash = t.hash)
+"""
 
 
 def kind_of(fact: Fact) -> str:
@@ -178,7 +182,7 @@ class PartWrite:
 
     def settle(self, guard: LossGuard, source: str, part: str, accept_loss: bool) -> None:
         """Writes what is new, and closes what a whole reading no longer shows, if that is believed."""
-        if self._nameless:
+        if self._nameless and any(table.history for table in self.tables):
             text = f"{self._nameless} records could not be read and do not say of what they are: nothing is closed"
             self.reasons.append(Reason("unnamed_record", text, "quarantine", "look at inventory.quarantine"))
         # a partial reading proves what it shows, and nothing about what it does not show
@@ -193,6 +197,8 @@ class PartWrite:
             self.counts["unchanged"] += known - lost
             if whole and lost:
                 self._close(table, guard, source, part, known, lost, accept_loss)
+            elif lost and table.measured:
+                self.counts["closed"] += self._run(_REPLACE, table)
         if whole:
             quarantine.resolve(self.conn, self.place.part_id, self.place.at, "part_id")
         # a fact that was told twice is one fact
@@ -241,6 +247,9 @@ class PartWrite:
                     sql.SQL("t.{} = ANY(%(excused)s)").format(sql.Identifier(field))
                     for field in (*table.names, *table.mentions)
                 )
+            ),
+            same=sql.SQL(" AND ").join(
+                sql.SQL("t.{0} = s.{0}").format(sql.Identifier(field)) for field in table.measured
             ),
             columns=sql.SQL(", ").join(map(sql.Identifier, table.columns)),
             staged_columns=sql.SQL(", ").join(sql.Identifier("s", c) for c in table.columns),
