@@ -334,7 +334,7 @@ class SourceSync:
         """Closes the run's row as failed, unless it was finished; `error` is what ended the sync."""
         if self._ended:
             return
-        self._transactions.abandon(self._fail, error)
+        self._transactions.abandon(self._opened.run_id, self._fail, error)
         self._ended = True
 
     def _delete_unsure(self, name: str, ids: "array[int]", token: Token | None) -> None:

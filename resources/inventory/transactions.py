@@ -65,10 +65,13 @@ class Transactions:
 
         return self.again(what, once)
 
-    def abandon(self, fail: Callable[[psycopg.Connection, Reason], None], error: BaseException | None) -> None:
+    def abandon(
+        self, run_id: str, fail: Callable[[psycopg.Connection, Reason], None], error: BaseException | None
+    ) -> None:
         """Closes a run that was not finished.
 
         Args:
+            run_id: for the log.
             fail: closes its row with this reason.
             error: what ended it.
 
@@ -87,7 +90,7 @@ class Transactions:
             if error is None:
                 raise
             # what ended the sync is worth more; the next run closes the row
-            log.warning("run.left_open", error=str(second))
+            log.warning("run.left_open", run=run_id, error=str(second))
 
     def _tick(self, now: datetime) -> datetime:
         """The database's time, or just after our last timestamp where its clock stands or steps back."""

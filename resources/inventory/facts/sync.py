@@ -184,7 +184,7 @@ class FactSync:
         """Closes the run's row as failed, unless it was finished; `error` is what ended the sync."""
         if self._ended:
             return
-        self._transactions.abandon(self._fail, error)
+        self._transactions.abandon(self._opened.run_id, self._fail, error)
         self._ended = True
 
     def _fail(self, conn: psycopg.Connection, reason: Reason) -> None:
