@@ -78,13 +78,13 @@ def parsed(record: Any) -> Any:
     """The record as plain JSON of text that can be stored; bytes that are no JSON as text."""
     if not isinstance(record, msgspec.Raw):
         return record if _is_storable(record) else cleaned(record)
-    text = memoryview(record)
+    text = bytes(record)
     try:
         raw = orjson.loads(text)
     except orjson.JSONDecodeError:
-        return cleaned(bytes(text).decode(errors="replace"))
-    # what these bytes cannot hold is a lone surrogate
-    return cleaned(raw) if b"\\u0000" in bytes(text) else raw
+        return cleaned(text.decode(errors="replace"))
+    # what these bytes cannot hold is a lone surrogate; a single sign is looked for many times faster than several
+    return cleaned(raw) if b"\\" in text and b"\\u0000" in text else raw
 
 
 def dataset_of(raw: Any, database: str, arn: Callable[[Json], str | None], tags: TagsOf) -> Dataset:

@@ -6,7 +6,7 @@ backslash in its JSON, hence none of the signs that COPY would have escaped, and
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import psycopg
@@ -59,7 +59,7 @@ CHANGE = ("at", "dataset_id", "sync_id", "source_id", "change", "path", "field",
 _SPECIAL = re.compile(r"[\\\t\n\r]")
 _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 _FLAG = {None: "\\N", True: "t", False: "f"}
-_LINES = 5000
+_LINES = 500
 
 
 def _escape(text: str) -> str:
@@ -80,8 +80,36 @@ def shown(value: Any) -> str | None:
     return value if value is None or isinstance(value, str) else json_text(value)
 
 
+class NewRows(NamedTuple):
+    """The rows of a dataset that is not stored yet, but for its id and the moment: a few strings, ready to be sent.
+
+    Args:
+        dataset: its row from behind the id on.
+        columns: those of its columns, each behind a NUL, which no stored text holds.
+        tags: those of its tags, likewise.
+    """
+
+    dataset: str
+    columns: str
+    tags: str
+
+    @classmethod
+    def of(cls, dataset: Dataset, hash: bytes, owner_ids: tuple[int, int], at: str, plain: bool) -> "NewRows":
+        """Those of a dataset that is listed for the first time at this moment."""
+        return cls(
+            dataset_line(dataset, hash, owner_ids, (at, at, at), plain),
+            "".join(column_lines(dataset.columns, "\0", plain)),
+            "".join(tag_lines(dataset.tags, "\0")) if dataset.tags else "",
+        )
+
+    def numbered(self, number: int, at: str) -> "NewRows":
+        """The same, whole."""
+        head = f"{number}\t{at}\t"
+        return NewRows(f"{number}{self.dataset}", self.columns.replace("\0", head), self.tags.replace("\0", head))
+
+
 def dataset_line(
-    dataset: Dataset, hash: bytes, number: int, owner_ids: tuple[int, int], times: tuple[str, str, str], plain: bool
+    dataset: Dataset, hash: bytes, owner_ids: tuple[int, int], times: tuple[str, str, str], plain: bool
 ) -> str:
     """A row of `inventory.dataset`, present.
 
@@ -97,7 +125,7 @@ def dataset_line(
     d, n = dataset, "\\N"
     moment = d.source_updated_at
     return (
-        f"{number}\t{owner_ids[0]}\t{owner_ids[1]}\t{times[0]}\t{times[1]}\t{times[2]}\t"
+        f"\t{owner_ids[0]}\t{owner_ids[1]}\t{times[0]}\t{times[1]}\t{times[2]}\t"
         f"{n if moment is None else moment.isoformat()}\t"
         f"{n if d.row_count is None else d.row_count}\t{n if d.size_bytes is None else d.size_bytes}\t"
         f"{len(d.columns)}\tpresent\t\\\\x{hash.hex()}\t{e(d.namespace)}\t{e(d.qualified_name)}\t{e(d.kind)}\t"
@@ -109,9 +137,8 @@ def dataset_line(
     )
 
 
-def column_lines(columns: Iterable[Column], number: int, at: str, plain: bool) -> list[str]:
-    """Rows of `inventory.dataset_column` for the dataset with this id."""
-    head = f"{number}\t{at}\t"
+def column_lines(columns: Iterable[Column], head: str, plain: bool) -> list[str]:
+    """Rows of `inventory.dataset_column`; `head` is the dataset's id and the moment, each with a tab behind it."""
     n, e = "\\N", _escape
     if plain:
         return [
@@ -126,11 +153,11 @@ def column_lines(columns: Iterable[Column], number: int, at: str, plain: bool) -
     ]
 
 
-def tag_lines(tags: Iterable[Tag], number: int, at: str) -> list[str]:
-    """Rows of `inventory.dataset_tag` for the dataset with this id."""
+def tag_lines(tags: Iterable[Tag], head: str) -> list[str]:
+    """Rows of `inventory.dataset_tag`; `head` as for columns."""
     n, e = "\\N", _escape
     return [
-        f"{number}\t{at}\t{n if t.confidence is None else t.confidence}\t{_FLAG[t.inherited]}\t{e(t.path)}\t"
+        f"{head}{n if t.confidence is None else t.confidence}\t{_FLAG[t.inherited]}\t{e(t.path)}\t"
         f"{e(t.tag)}\t{e(t.kind)}\t{n if t.value is None else e(t.value)}\t{e(t.origin)}\n"
         for t in tags
     ]

@@ -9,11 +9,14 @@ import msgspec
 import psycopg
 from psycopg import sql
 
+from governance.fingerprint import Sealed
 from governance.listing import Quarantined
 from governance.model import Dataset
 from governance.text import clean
 
 Owner = Literal["scope_id", "part_id"]
+
+_ABSENT = msgspec.structs.asdict(Dataset(qualified_name="", kind="", container="", name=""))
 
 LARGEST_PAYLOAD = 64 * 1024
 """Bytes of JSON that are kept of a record."""
@@ -38,6 +41,13 @@ def of_dataset(dataset: Dataset, reason: str) -> Quarantined:
     name = dataset.qualified_name
     legible = isinstance(name, str) and name != "" and clean(name) == name
     return Quarantined(name if legible else None, reason, msgspec.structs.asdict(dataset))
+
+
+def of_sealed(sealed: Sealed, reason: str) -> Quarantined:
+    """The same of one that is known by its JSON only, and need not be a dataset at all."""
+    told = _ABSENT | msgspec.json.decode(sealed.body)
+    name = told["qualified_name"]
+    return Quarantined(name if isinstance(name, str) and name else None, reason, told)
 
 
 def payload_json(payload: Any) -> str:

@@ -50,21 +50,19 @@ class Entry(msgspec.Struct):
         sealed: the dataset with its hash.
         unread: the facets of it that could not be read.
         record: the fingerprint of its record; empty where it is not to be recognised.
+        rows: its rows, should it be new.
+        refusal: why it cannot be stored.
     """
 
     sealed: Sealed
     unread: tuple[str, ...]
     record: bytes = b""
-
-    @property
-    def unknown_types(self) -> int:
-        """How many of its columns have a type that is not understood."""
-        columns = self.sealed.dataset.columns
-        return sum(c.type == "unknown" for c in columns) if b'"unknown"' in self.sealed.body else 0
+    rows: bulk.NewRows | None = None
+    refusal: str = ""
 
     def fingerprint(self, number: int) -> Fingerprint:
         """As it is stored beside the dataset with this id."""
-        return Fingerprint(number, self.record, len(self.sealed.dataset.tags), self.unknown_types)
+        return Fingerprint(number, self.record, self.sealed.tags, self.sealed.unknown_types)
 
 
 class Tally:
@@ -98,14 +96,14 @@ class Tally:
         counts["unknown_types"] += found.unknown_types
         self.kinds[found.kind] = self.kinds.get(found.kind, 0) + 1
 
-    def listed(self, dataset: Dataset, unknown_types: int) -> None:
+    def listed(self, sealed: Sealed) -> None:
         """Counts a dataset that was listed and is kept."""
         counts = self.counts
         counts["datasets"] += 1
-        counts["columns"] += len(dataset.columns)
-        counts["tags"] += len(dataset.tags)
-        self.kinds[dataset.kind] = self.kinds.get(dataset.kind, 0) + 1
-        counts["unknown_types"] += unknown_types
+        counts["columns"] += sealed.columns
+        counts["tags"] += sealed.tags
+        counts["unknown_types"] += sealed.unknown_types
+        self.kinds[sealed.kind] = self.kinds.get(sealed.kind, 0) + 1
 
 
 class BatchWriter:
@@ -125,7 +123,7 @@ class BatchWriter:
         place: Place,
         tally: Tally,
         new_ids: Callable[[psycopg.Connection, int], list[int]],
-        refuse: Callable[[Dataset, str], None],
+        refuse: Callable[[Sealed, str], None],
     ) -> None:
         self.conn, self.place, self.tally = conn, place, tally
         self.new_ids, self.refuse = new_ids, refuse
@@ -162,37 +160,37 @@ class BatchWriter:
         tally.here += 1
         tally.known_before += existed
         tally.counts["cleaned"] += entry.sealed.cleaned
-        tally.listed(entry.sealed.dataset, entry.unknown_types)
+        tally.listed(entry.sealed)
+
+    def prepare(self, entry: Entry) -> bulk.NewRows | None:
+        """Its rows, made once; None where it cannot be stored."""
+        if entry.rows is None and not entry.refusal:
+            sealed, owner_ids = entry.sealed, (self.place.source_id, self.place.scope_id)
+            try:
+                entry.rows = bulk.NewRows.of(check(sealed), sealed.hash, owner_ids, self.at, sealed.plain)
+            except RecordError as error:
+                entry.refusal = error.message
+        return entry.rows
 
     def _create(self, new: dict[Identity, Entry]) -> list[tuple[int, Entry]]:
         """Copies new datasets straight into the tables: nothing is there to compare with."""
         place, at = self.place, self.at
-        good: list[tuple[Dataset, Entry]] = []
+        good: list[tuple[Entry, bulk.NewRows]] = []
         for entry in new.values():
-            try:
-                good.append((check(entry.sealed), entry))
-            except RecordError as error:
-                self.refuse(entry.sealed.dataset, error.message)
+            if (rows := self.prepare(entry)) is not None:
+                good.append((entry, rows))
+            else:
+                self.refuse(entry.sealed, entry.refusal)
         numbers = self.new_ids(self.conn, len(good))
-        datasets: list[str] = []
-        columns: list[str] = []
-        tags: list[str] = []
-        changes: list[str] = []
+        whole = [rows.numbered(number, at) for number, (_, rows) in zip(numbers, good, strict=True)]
         tail = f"\t{place.sync_id}\t{place.source_id}\tcreated\t\t\t\\N\t\\N\n"
-        owner_ids, times = (place.source_id, place.scope_id), (at, at, at)
-        for number, (dataset, entry) in zip(numbers, good, strict=True):
-            plain = entry.sealed.plain
-            datasets.append(bulk.dataset_line(dataset, entry.sealed.hash, number, owner_ids, times, plain))
-            columns += bulk.column_lines(dataset.columns, number, at, plain)
-            if dataset.tags:
-                tags += bulk.tag_lines(dataset.tags, number, at)
-            changes.append(f"{at}\t{number}{tail}")
-        bulk.copy(self.conn, "inventory.dataset", bulk.DATASET, datasets)
-        bulk.copy(self.conn, "inventory.dataset_column", bulk.COLUMN, columns)
-        bulk.copy(self.conn, "inventory.dataset_tag", bulk.TAG, tags)
-        bulk.copy(self.conn, "inventory.change", bulk.CHANGE, changes)
-        fingerprints.add(self.conn, (e.fingerprint(n) for n, (_, e) in zip(numbers, good, strict=True) if e.record))
-        return [(number, entry) for number, (_, entry) in zip(numbers, good, strict=True)]
+        bulk.copy(self.conn, "inventory.dataset", bulk.DATASET, [w.dataset for w in whole])
+        bulk.copy(self.conn, "inventory.dataset_column", bulk.COLUMN, [w.columns for w in whole])
+        bulk.copy(self.conn, "inventory.dataset_tag", bulk.TAG, [w.tags for w in whole if w.tags])
+        bulk.copy(self.conn, "inventory.change", bulk.CHANGE, [f"{at}\t{number}{tail}" for number in numbers])
+        created = [(number, entry) for number, (entry, _) in zip(numbers, good, strict=True)]
+        fingerprints.add(self.conn, (e.fingerprint(n) for n, e in created if e.record))
+        return created
 
     def _compare(self, batch: dict[Identity, Entry], found: dict[Identity, Known]) -> list[Fingerprint]:
         """Writes what differs; returns the fingerprints of all that are stored as they were listed."""
@@ -227,10 +225,9 @@ class BatchWriter:
             entry = different[number]
             try:
                 entry.sealed = _with_stored_facets(entry, stored)
-                check(entry.sealed)
-                dataset = decoded(entry.sealed)
+                dataset = check(entry.sealed)
             except RecordError as error:
-                self.refuse(entry.sealed.dataset, error.message)
+                self.refuse(entry.sealed, error.message)
                 continue
             if stored.valid_from >= self.place.at:
                 # a scope beside us listed it too and was later: its word stands
@@ -286,9 +283,10 @@ class _Edits:
     def _replace(self, stored: Stored, sealed: Sealed, dataset: Dataset, found: Diff, changed: bool) -> None:
         times = (self.at, stored.first_seen_at.isoformat(), self.at if changed else stored.changed_at.isoformat())
         owner_ids = (self.place.source_id, self.place.scope_id)
-        self.datasets.append(bulk.dataset_line(dataset, sealed.hash, stored.id, owner_ids, times, sealed.plain))
-        self.columns += bulk.column_lines(found.opened_columns, stored.id, self.at, sealed.plain)
-        self.tags += bulk.tag_lines(found.opened_tags, stored.id, self.at)
+        head = f"{stored.id}\t{self.at}\t"
+        self.datasets.append(f"{stored.id}{bulk.dataset_line(dataset, sealed.hash, owner_ids, times, sealed.plain)}")
+        self.columns += bulk.column_lines(found.opened_columns, head, sealed.plain)
+        self.tags += bulk.tag_lines(found.opened_tags, head)
         self.closed_columns += ((stored.id, path) for path in found.closed_columns)
         self.closed_tags += ((stored.id, key) for key in found.closed_tags)
 
@@ -323,4 +321,4 @@ def _with_stored_facets(entry: Entry, stored: Stored) -> Sealed:
     if not entry.unread or stored.state == "deleted":
         return entry.sealed
     kept = {facet: getattr(stored.dataset, facet) for facet in entry.unread}
-    return seal(msgspec.structs.replace(entry.sealed.dataset, **kept))
+    return seal(msgspec.structs.replace(decoded(entry.sealed), **kept))

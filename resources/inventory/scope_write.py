@@ -11,7 +11,7 @@ import psycopg
 
 from governance.errors import GovernanceError, ProtocolError, RecordError
 from governance.filters import NameFilter
-from governance.fingerprint import seal
+from governance.fingerprint import Sealed, seal
 from governance.listing import Page, Quarantined, Reason, Scope, Status
 from governance.loss_guard import LossGuard
 from governance.model import Container, Dataset
@@ -117,13 +117,17 @@ class ScopeWrite:
 
     def recognised(self, records: Sequence[bytes]) -> Collection[bytes]:
         """Those of these fingerprints whose datasets of the scope need no look; for the page that is being read."""
-        if self._is_new is None:
-            self._is_new = present(self.conn, self.place.scope_id).datasets == 0
-        if self._is_new:
+        if self._looks_new():
             return ()
         self._wait()
         self._remembered = fingerprints.find(self.conn, self.place.scope_id, records)
         return self._remembered.keys()
+
+    def _looks_new(self) -> bool:
+        """Whether the scope had nothing when its listing began, so that most of what is listed will be new."""
+        if self._is_new is None:
+            self._is_new = present(self.conn, self.place.scope_id).datasets == 0
+        return self._is_new
 
     def _take(self, page: Page) -> None:
         counts = self.tally.counts
@@ -137,6 +141,7 @@ class ScopeWrite:
             self._containers.setdefault(container.qualified_name, container)
         for odd in page.quarantined:
             self._quarantine(odd)
+        self._looks_new()
         for record in page.passed_over:
             self.tally.remembered(self._remembered[record])
         if page.fingerprints and not page.unread:
@@ -155,15 +160,18 @@ class ScopeWrite:
         try:
             sealed = seal(dataset)
         except RecordError as error:
-            self._refuse(dataset, error.message)
+            self._quarantine(quarantine.of_dataset(dataset, error.message))
             return
         identity = (dataset.namespace, name)
         if identity in self._batch:
             self.tally.counts["duplicates"] += 1
             return
         # what had to be cleaned is counted with each listing
-        self._batch[identity] = Entry(sealed, unread, b"" if sealed.cleaned else record)
-        self._weight += len(dataset.columns)
+        entry = self._batch[identity] = Entry(sealed, unread, b"" if sealed.cleaned else record)
+        if self._is_new:
+            # while all of it is at hand; what is kept until the batch is written is a few strings
+            self._writer.prepare(entry)
+        self._weight += sealed.columns
         if self._weight >= BATCH_COLUMNS:
             self._flush()
 
@@ -190,8 +198,8 @@ class ScopeWrite:
         if len(self._refused) > BATCH_DATASETS:
             self._settle_refused()
 
-    def _refuse(self, dataset: Dataset, reason: str) -> None:
-        self._quarantine(quarantine.of_dataset(dataset, reason))
+    def _refuse(self, sealed: Sealed, reason: str) -> None:
+        self._quarantine(quarantine.of_sealed(sealed, reason))
 
     def _quarantine(self, record: Quarantined) -> None:
         self._refused.append(record)
