@@ -25,7 +25,7 @@ _encoder = msgspec.json.Encoder(order="deterministic")
 _decoder = msgspec.json.Decoder(Dataset)
 
 
-class Sealed(msgspec.Struct, frozen=True, gc=False):
+class Sealed(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A dataset as its canonical JSON, and what is counted of it: one object, where the records are a hundred.
 
     Args:
@@ -71,7 +71,7 @@ def seal(dataset: Dataset) -> Sealed:
     columns, tags = dataset.columns, dataset.tags
     if not isinstance(columns, list | tuple) or not isinstance(tags, list | tuple):
         raise RecordError("its columns or its tags are no list")
-    unknown = sum(c.type == "unknown" for c in columns) if b'"unknown"' in body else 0
+    unknown = sum(c.type == "unknown" for c in columns) if b'"type":"unknown"' in body else 0
     # of the digests in the standard library the fastest one, where processors help with it
     digest = sha256(body).digest()[:16]
     return Sealed(body, digest, cleaned, plain, dataset.kind, len(columns), len(tags), unknown)
@@ -120,15 +120,19 @@ def _check_identity(dataset: Dataset) -> None:
 
 
 def _check_columns(dataset: Dataset) -> None:
+    if not dataset.columns:
+        return
     paths = [c.path for c in dataset.columns]
-    if len(set(paths)) < len(paths):
+    different = set(paths)
+    if len(different) < len(paths):
         twice = Counter(paths).most_common(1)[0][0]
         raise RecordError(f"two columns have the path {twice!r}")
-    if not all(paths):
+    if "" in different:
         raise RecordError("a column has no path")
-    for column in dataset.columns:
-        if not -_INT <= column.ordinal < _INT:
-            raise RecordError(f"the ordinal of {column.path!r} is out of range: {column.ordinal}")
+    ordinals = [c.ordinal for c in dataset.columns]
+    if min(ordinals) < -_INT or max(ordinals) >= _INT:
+        column = next(c for c in dataset.columns if not -_INT <= c.ordinal < _INT)
+        raise RecordError(f"the ordinal of {column.path!r} is out of range: {column.ordinal}")
 
 
 def _encoded(dataset: Dataset) -> bytes | None:

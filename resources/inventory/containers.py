@@ -9,7 +9,7 @@ import psycopg
 
 from governance.model import Container
 from governance.text import clean
-from resources.inventory.bulk import json_text
+from resources.inventory.rows import json_text
 
 _UPSERT = """
 INSERT INTO inventory.container AS c (source_id, scope_id, qualified_name, kind, name, parent, comment, owner,
@@ -22,21 +22,40 @@ SET scope_id = excluded.scope_id, kind = excluded.kind, name = excluded.name, pa
     native_id = excluded.native_id, hash = excluded.hash, state = 'present', changed_at = excluded.changed_at
 WHERE c.hash <> excluded.hash OR c.state <> 'present'
 """
-_HASHES = """
+_STORED = """
 SELECT qualified_name, hash, scope_id FROM inventory.container
-WHERE source_id = %s AND qualified_name = ANY(%s) AND state = 'present'
+WHERE source_id = %s AND state = 'present' AND (qualified_name = ANY(%s) OR scope_id = %s)
+"""
+_STORED_OF_NO_SCOPE = """
+SELECT qualified_name, hash, scope_id FROM inventory.container
+WHERE source_id = %s AND state = 'present' AND (qualified_name = ANY(%s) OR scope_id IS NULL)
 """
 _HASH = 13
 _MISSING = """
 UPDATE inventory.container SET state = 'deleted', changed_at = %s
-WHERE source_id = %s AND scope_id IS NOT DISTINCT FROM %s AND state = 'present' AND qualified_name <> ALL(%s)
+WHERE source_id = %s AND state = 'present' AND qualified_name = ANY(%s)
 """
 
 
 def store(
-    conn: psycopg.Connection, containers: Iterable[Container], source_id: int, scope_id: int | None, at: datetime
-) -> list[str]:
-    """Stores them; returns their qualified names. `scope_id` is None for those that the list of scopes brought."""
+    conn: psycopg.Connection,
+    containers: Iterable[Container],
+    source_id: int,
+    scope_id: int | None,
+    at: datetime,
+    *,
+    complete: bool,
+) -> None:
+    """Stores what a listing brought of them.
+
+    Args:
+        conn: in a transaction.
+        containers: all that came.
+        source_id: whose they are.
+        scope_id: with which scope they came; None for those that the list of scopes brought.
+        at: the listing's timestamp.
+        complete: whether what came with it before and does not now is deleted.
+    """
     rows: dict[str, tuple[object, ...]] = {}
     # sorted, and only those that differ: a lock that two scopes take lasts until one commits
     for container in sorted(containers, key=lambda c: c.qualified_name):
@@ -46,18 +65,15 @@ def store(
         texts = (c.kind, c.name, c.parent, c.comment, c.owner, c.owner_kind, c.location)
         jsons = (json_text(c.properties), json_text(c.tags), c.native_id)
         rows[c.qualified_name] = (source_id, scope_id, c.qualified_name, *texts, *jsons, digest, at, at)
-    stored = conn.execute(_HASHES, [source_id, list(rows)])
-    same = {name: (bytes(digest), scope) for name, digest, scope in stored}
-    with conn.cursor() as cursor:
-        cursor.executemany(_UPSERT, [r for name, r in rows.items() if same.get(name) != (r[_HASH], scope_id)])
-    return list(rows)
-
-
-def mark_missing(
-    conn: psycopg.Connection, listed: list[str], source_id: int, scope_id: int | None, at: datetime
-) -> None:
-    """Marks as deleted what came with this listing before and does not now, the listing being complete."""
-    conn.execute(_MISSING, [at, source_id, scope_id, listed])
+    given = [source_id, list(rows)]
+    found = conn.execute(_STORED_OF_NO_SCOPE, given) if scope_id is None else conn.execute(_STORED, [*given, scope_id])
+    stored = {name: (bytes(digest), scope) for name, digest, scope in found}
+    if different := [r for name, r in rows.items() if stored.get(name) != (r[_HASH], scope_id)]:
+        with conn.cursor() as cursor:
+            cursor.executemany(_UPSERT, different)
+    missing = [name for name, (_, scope) in stored.items() if scope == scope_id and name not in rows]
+    if complete and missing:
+        conn.execute(_MISSING, [at, source_id, missing])
 
 
 def mark_dropped(conn: psycopg.Connection, source_id: int, scope_id: int, name: str, at: datetime) -> None:

@@ -118,6 +118,7 @@ class Inventory:
         self._pool: ConnectionPool[psycopg.Connection] | None = None
         self._guard = threading.Lock()
         self._in_use = 0
+        self._has_answered = False
 
     def __repr__(self) -> str:
         return f"Inventory({shown_url(self.url)!r})"
@@ -150,7 +151,9 @@ class Inventory:
             GovernanceError: as `connection`.
         """
         with self.errors():
-            return psycopg.connect(self.url, autocommit=True, **self._options())
+            conn = psycopg.connect(self.url, autocommit=True, **self._options())
+            self._has_answered = True
+            return conn
 
     @contextmanager
     def dedicated(self) -> Iterator[psycopg.Connection]:
@@ -199,8 +202,9 @@ class Inventory:
     def _opened(self) -> ConnectionPool[psycopg.Connection]:
         with self._guard:
             if self._pool is None:
-                # a first plain connection tells a wrong password at once, where the pool would only time out
-                psycopg.connect(self.url, **self._options()).close()
+                if not self._has_answered:
+                    # a first plain connection tells a wrong password at once, where the pool would only time out
+                    psycopg.connect(self.url, **self._options()).close()
                 self._pool = ConnectionPool(
                     self.url,
                     min_size=1,

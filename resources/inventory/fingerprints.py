@@ -15,6 +15,11 @@ FROM unnest(%s::bytea[]) AS n (record)
 JOIN inventory.fingerprint f ON f.record = n.record
 JOIN inventory.dataset d ON d.id = f.dataset_id AND d.scope_id = %s AND d.state = 'present'
 """
+_OF_SCOPE = """
+SELECT f.record, d.id, d.kind, d.column_count, f.tags, f.unknown_types
+FROM inventory.dataset d JOIN inventory.fingerprint f ON f.dataset_id = d.id
+WHERE d.scope_id = %s AND d.state = 'present'
+"""
 _KEEP = """
 INSERT INTO inventory.fingerprint AS f (dataset_id, record, tags, unknown_types)
 SELECT * FROM unnest(%s::bigint[], %s::bytea[], %s::int[], %s::int[])
@@ -46,7 +51,13 @@ class Fingerprint(msgspec.Struct, frozen=True):
 def find(conn: psycopg.Connection, scope_id: int, fingerprints: Sequence[bytes]) -> dict[bytes, Remembered]:
     """The present datasets of the scope whose records had one of these fingerprints."""
     rows = conn.cursor(binary=True).execute(_FIND, [list(fingerprints), scope_id])
-    return {bytes(record): Remembered(*rest) for record, *rest in rows}
+    return {record: Remembered(*rest) for record, *rest in rows}
+
+
+def of_scope(conn: psycopg.Connection, scope_id: int) -> dict[bytes, Remembered]:
+    """All present datasets of the scope that have a fingerprint; for scopes of which that is no burden."""
+    rows = conn.cursor(binary=True).execute(_OF_SCOPE, [scope_id])
+    return {record: Remembered(*rest) for record, *rest in rows}
 
 
 def add(conn: psycopg.Connection, new: Iterable[Fingerprint]) -> None:

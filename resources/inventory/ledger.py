@@ -11,7 +11,6 @@ import psycopg
 from governance.listing import Reason, Scope, Status
 from governance.text import clean
 from resources.inventory import audit, locks
-from resources.inventory.bulk import json_text
 from resources.inventory.locks import Lock
 from resources.inventory.outcomes import (
     COUNTS,
@@ -22,7 +21,8 @@ from resources.inventory.outcomes import (
     SyncMode,
     SyncSummary,
 )
-from resources.inventory.scope_batch import Place
+from resources.inventory.rows import json_text
+from resources.inventory.scope_entry import Place
 from resources.inventory.tokens import Token
 
 _MOST_REASONS = 1000
@@ -106,9 +106,13 @@ def _overtaken(opened: Opened, source: SourceIdentity, operation: str) -> Source
     )
 
 
+_FOR_THIS_TRANSACTION = """, set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true),
+    set_config('idle_in_transaction_session_timeout', '0', true)"""
+
+
 def hold_scope(conn: psycopg.Connection, scope: int) -> None:
     """Keeps other transactions from the scope until this one ends, and ends one whose client is gone."""
-    locks.hold(conn, Lock.SCOPE, scope)
+    locks.hold(conn, Lock.SCOPE, scope, _FOR_THIS_TRANSACTION)
 
 
 def is_recorded(conn: psycopg.Connection, place: Place) -> bool:
@@ -221,24 +225,33 @@ def record_outcome(
         has: how many datasets and columns the scope has; None where that did not change.
     """
     jsons = [json_text(v) for v in (outcome.reasons, outcome.counts, outcome.kinds, outcome.notes)]
-    conn.execute(
-        "INSERT INTO inventory.sync_scope (sync_id, scope_id, status, reasons, counts, kinds, notes, settled, at,"
-        " started_at) VALUES (%s, %s, %s, %s::jsonb, %s::jsonb, %s::jsonb, %s::jsonb, %s, %s, %s)"
-        " ON CONFLICT (sync_id, scope_id) DO UPDATE SET status = excluded.status, reasons = excluded.reasons,"
-        " counts = excluded.counts, kinds = excluded.kinds, notes = excluded.notes, settled = excluded.settled,"
-        " at = excluded.at, started_at = excluded.started_at, ended_at = clock_timestamp()",
-        [place.sync_id, place.scope_id, str(outcome.status), *jsons, settled, place.at, place.at],
-    )
     complete = listed and outcome.status is Status.COMPLETE
     kept = token if token and token.text and complete and settled else None
+    status = str(outcome.status)
     conn.execute(
-        "UPDATE inventory.scope SET written_at = %s, last_status = %s,"
-        " last_complete_at = CASE WHEN %s THEN %s ELSE last_complete_at END, token = %s, token_basis = %s,"
-        " datasets = coalesce(%s, datasets), columns = coalesce(%s, columns) WHERE id = %s",
-        [place.at, str(outcome.status), complete, place.at, *_columns_of(kept), *(has or (None, None)), place.scope_id],
+        _OUTCOME,
+        [
+            *(place.sync_id, place.scope_id, status, *jsons, settled, place.at, place.at),
+            *(place.at, status, complete, place.at, *_columns_of(kept), *(has or (None, None)), place.scope_id),
+        ],
     )
     if outcome.changed:
         _notify(conn, place)
+
+
+_OUTCOME = """
+WITH outcome AS (
+    INSERT INTO inventory.sync_scope
+        (sync_id, scope_id, status, reasons, counts, kinds, notes, settled, at, started_at)
+    VALUES (%s, %s, %s, %s::jsonb, %s::jsonb, %s::jsonb, %s::jsonb, %s, %s, %s)
+    ON CONFLICT (sync_id, scope_id) DO UPDATE SET status = excluded.status, reasons = excluded.reasons,
+        counts = excluded.counts, kinds = excluded.kinds, notes = excluded.notes, settled = excluded.settled,
+        at = excluded.at, started_at = excluded.started_at, ended_at = clock_timestamp()
+)
+UPDATE inventory.scope SET written_at = %s, last_status = %s,
+    last_complete_at = CASE WHEN %s THEN %s ELSE last_complete_at END, token = %s, token_basis = %s,
+    datasets = coalesce(%s, datasets), columns = coalesce(%s, columns) WHERE id = %s
+"""
 
 
 def _columns_of(token: Token | None) -> tuple[str | None, str | None]:

@@ -48,13 +48,15 @@ def retake(conn: psycopg.Connection, lock: Lock, number: int, lost: int) -> bool
     return take(conn, lock, number)
 
 
-def hold(conn: psycopg.Connection, lock: Lock, number: int) -> None:
+def hold(conn: psycopg.Connection, lock: Lock, number: int, settings: str = "") -> None:
     """Waits until no other transaction has it, and keeps others out until this one ends.
+
+    `settings` are calls of `set_config`, each with a comma before it, that are made on the way.
 
     Only a transaction whose client is gone can have it, since a run is the only one of its kind and writes a scope or
     part once at a time: it is ended, and with it the doubt of whether it will still be committed.
     """
-    if not _value(conn, "SELECT pg_try_advisory_xact_lock(%s, %s)", [lock, number]):
+    if not _value(conn, f"SELECT pg_try_advisory_xact_lock(%s, %s){settings}", [lock, number]):
         conn.execute(f"SELECT pg_terminate_backend(pid) {_HOLDERS}", [lock, number])
         conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", [lock, number])
 

@@ -4,6 +4,7 @@ import time
 from array import array
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import repeat
 from typing import NamedTuple
 
 import msgspec
@@ -19,19 +20,21 @@ from governance.text import is_clean
 from resources.inventory import containers, fingerprints, quarantine
 from resources.inventory.closing import delete, hide
 from resources.inventory.fingerprints import Remembered
-from resources.inventory.scope_batch import BatchWriter, Entry, Place, Tally
+from resources.inventory.scope_batch import BatchWriter
+from resources.inventory.scope_entry import Entry, Place, Tally
 from resources.inventory.stored import Identity, known
 
 BATCH_DATASETS = 1000
 BATCH_COLUMNS = 25_000
+REMEMBERED_AT_ONCE = 5_000
+"""Datasets of a scope up to which all its fingerprints are read at once, and not page by page."""
 _FACETS = frozenset(Dataset.__struct_fields__) - {"namespace", "qualified_name"}
 
 _PRESENT = """
-SELECT count(*), coalesce(sum(column_count), 0) FROM inventory.dataset WHERE scope_id = %s AND state = 'present'
-"""
-_FOR_THIS_TRANSACTION = """
-SELECT set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true),
-    set_config('idle_in_transaction_session_timeout', '0', true)
+SELECT count(*), coalesce(sum(column_count), 0),
+    EXISTS (SELECT FROM inventory.dataset WHERE scope_id = %s AND state = 'out_of_scope'),
+    EXISTS (SELECT FROM inventory.quarantined WHERE scope_id = %s AND resolved_at IS NULL)
+FROM inventory.dataset WHERE scope_id = %s AND state = 'present'
 """
 _CANDIDATES = """
 SELECT id, namespace, qualified_name, state FROM inventory.dataset WHERE scope_id = %s AND state = ANY(%s)
@@ -39,10 +42,19 @@ SELECT id, namespace, qualified_name, state FROM inventory.dataset WHERE scope_i
 
 
 class Present(NamedTuple):
-    """How many present datasets a scope has, and how many columns they have."""
+    """What a scope has.
+
+    Args:
+        datasets: how many are present.
+        columns: how many columns these have.
+        hides: whether there are any that filters exclude.
+        waits: whether records wait in quarantine.
+    """
 
     datasets: int
     columns: int
+    hides: bool
+    waits: bool
 
 
 class Missing(msgspec.Struct):
@@ -62,7 +74,7 @@ class ScopeWrite:
     """Takes pages, and then settles what they came to.
 
     Args:
-        conn: in the scope's transaction.
+        conn: in the scope's transaction, which holds the scope.
         scope: whose pages they are.
         place: where to write.
         names: the source's filter.
@@ -91,10 +103,9 @@ class ScopeWrite:
         self._refused: list[Quarantined] = []
         self._nameless = 0
         self._remembered: dict[bytes, Remembered] = {}
-        self._is_new: bool | None = None
+        self._are_all_remembered = False
+        self._before: Present | None = None
         self.begun = time.monotonic()
-        self._present: Present | None = None
-        conn.execute(_FOR_THIS_TRANSACTION)
 
     def read(self, pages: Iterator[Page], progress: Callable[[int, int], None] | None) -> GovernanceError | None:
         """Takes all pages; returns the error that ended them early, if one did.
@@ -111,27 +122,48 @@ class ScopeWrite:
                 if page is None:
                     self._flush_last()
                     return None
-                self._take(page)
+                found = self._take(page)
                 if progress is not None:
-                    progress(len(page.datasets) + len(page.passed_over), 1)
+                    progress(found, 1)
 
     def recognised(self, records: Sequence[bytes]) -> Collection[bytes]:
         """Those of these fingerprints whose datasets of the scope need no look; for the page that is being read."""
-        if self._looks_new():
+        if self.looks_new():
             return ()
+        if self._are_all_remembered:
+            return self._remembered.keys()
         self._wait()
-        self._remembered = fingerprints.find(self.conn, self.place.scope_id, records)
+        if self._had().datasets <= REMEMBERED_AT_ONCE:
+            self._remembered, self._are_all_remembered = fingerprints.of_scope(self.conn, self.place.scope_id), True
+        else:
+            self._remembered = fingerprints.find(self.conn, self.place.scope_id, records)
         return self._remembered.keys()
 
-    def _looks_new(self) -> bool:
+    def looks_new(self) -> bool:
         """Whether the scope had nothing when its listing began, so that most of what is listed will be new."""
-        if self._is_new is None:
-            self._is_new = present(self.conn, self.place.scope_id).datasets == 0
-        return self._is_new
+        return self._had().datasets == 0
 
-    def _take(self, page: Page) -> None:
-        counts = self.tally.counts
-        counts["pages"] += 1
+    def _had(self) -> Present:
+        """What the scope had when its listing began; asked for before anything is written."""
+        if self._before is None:
+            self._before = present(self.conn, self.place.scope_id)
+        return self._before
+
+    def _take(self, page: Page) -> int:
+        """Takes one page; returns how many datasets it brought."""
+        self._note(page)
+        if page.passed_over:
+            self.tally.remembered(self._remembered[record] for record in page.passed_over)
+        marks = page.fingerprints if not page.unread else ()
+        for dataset, record in zip(page.datasets, marks or repeat(b""), strict=bool(marks)):
+            self._add(dataset, page.unread, record)
+        if len(self._batch) >= BATCH_DATASETS or self._weight >= BATCH_COLUMNS:
+            self._flush()
+        return len(page.passed_over) + len(page.datasets)
+
+    def _note(self, page: Page) -> None:
+        """Keeps what a page says beside its datasets."""
+        self.tally.counts["pages"] += 1
         if unknown := set(page.unread) - _FACETS:
             raise ProtocolError(f"a page leaves unread what no dataset has: {sorted(unknown)}", platform="inventory")
         self.reasons += (r for r in page.reasons if r not in self.reasons)
@@ -141,19 +173,8 @@ class ScopeWrite:
             self._containers.setdefault(container.qualified_name, container)
         for odd in page.quarantined:
             self._quarantine(odd)
-        self._looks_new()
-        for record in page.passed_over:
-            self.tally.remembered(self._remembered[record])
-        if page.fingerprints and not page.unread:
-            for dataset, record in zip(page.datasets, page.fingerprints, strict=True):
-                self._add(dataset, (), record)
-        else:
-            for dataset in page.datasets:
-                self._add(dataset, page.unread)
-        if len(self._batch) >= BATCH_DATASETS or self._weight >= BATCH_COLUMNS:
-            self._flush()
 
-    def _add(self, dataset: Dataset, unread: tuple[str, ...], record: bytes = b"") -> None:
+    def _add(self, dataset: Dataset, unread: tuple[str, ...], record: bytes) -> None:
         name = dataset.qualified_name
         if not self.names.is_open and isinstance(name, str) and not self.names.matches(name):
             return
@@ -168,9 +189,9 @@ class ScopeWrite:
             return
         # what had to be cleaned is counted with each listing
         entry = self._batch[identity] = Entry(sealed, unread, b"" if sealed.cleaned else record)
-        if self._is_new:
+        if self.looks_new():
             # while all of it is at hand; what is kept until the batch is written is a few strings
-            self._writer.prepare(entry)
+            entry.new_rows()
         self._weight += sealed.columns
         if self._weight >= BATCH_COLUMNS:
             self._flush()
@@ -180,13 +201,13 @@ class ScopeWrite:
         self._wait()
         batch, self._batch, self._weight = self._batch, {}, 0
         if batch:
-            self._writing = self._pool.submit(self._writer.write, batch)
+            self._writing = self._pool.submit(self._writer.write, batch, self.looks_new())
 
     def _flush_last(self) -> None:
         self._wait()
         if self._batch:
             batch, self._batch = self._batch, {}
-            self._writer.write(batch)
+            self._writer.write(batch, self.looks_new())
         if self._refused:
             self._settle_refused()
 
@@ -231,21 +252,23 @@ class ScopeWrite:
             missing.gone, missing.unsure = array("q"), array("q")
             return
         sync = (self.place.sync_id, self.place.source_id)
-        if missing.gone or missing.hidden:
-            self._present = None
         deleted = delete(self.conn, missing.gone, self.place.scope_id, self.place.at, sync, "not in a complete listing")
         hidden = hide(self.conn, missing.hidden, self.place.scope_id, self.place.at, sync)
         for name, number in (("deleted", deleted), ("out_of_scope", hidden)):
             self.tally.counts[name] += number
             self.tally.counts["changes"] += number
-        quarantine.resolve(self.conn, self.place.scope_id, self.place.at)
+        if self._had().waits:
+            quarantine.resolve(self.conn, self.place.scope_id, self.place.at)
 
     def _find_missing(self) -> Missing:
         missing = Missing(array("q"), array("q"), array("q"))
         states = ["out_of_scope"]
-        self._present = present(self.conn, self.place.scope_id)
-        if self._present.datasets != self.tally.here:
+        # where nothing was written the scope has what it had
+        has = self._had() if self._is_untouched() else present(self.conn, self.place.scope_id)
+        if has.datasets != self.tally.here:
             states.append("present")
+        elif not has.hides:
+            return missing
         seen, excused, inside = self.tally.seen, self.tally.excused, f"{self.scope.name}."
         rows = self.conn.cursor(binary=True).stream(_CANDIDATES, [self.place.scope_id, states], size=5000)
         for number, namespace, name, state in rows:
@@ -263,22 +286,29 @@ class ScopeWrite:
                 missing.unsure.append(number)
         return missing
 
-    def close(self, status: Status) -> Present:
-        """Stores containers; returns what the scope has now."""
+    def _is_untouched(self) -> bool:
+        """Whether no dataset was written, so that the scope has what it had, or what another one left it."""
+        counts = self.tally.counts
+        return counts["unchanged"] == counts["datasets"] and not counts["deleted"] and not counts["out_of_scope"]
+
+    def close(self, status: Status) -> tuple[int, int] | None:
+        """Stores containers; returns how many datasets and columns the scope has now, None where that is as it was."""
         place = self.place
-        listed = containers.store(self.conn, self._containers.values(), place.source_id, place.scope_id, place.at)
-        if status is Status.COMPLETE:
-            containers.mark_missing(self.conn, listed, place.source_id, place.scope_id, place.at)
+        found, complete = self._containers.values(), status is Status.COMPLETE
+        containers.store(self.conn, found, place.source_id, place.scope_id, place.at, complete=complete)
         for scope_id in self.tally.left:
             recount(self.conn, scope_id)
-        return self._present or present(self.conn, place.scope_id)
+        if self._is_untouched():
+            return None
+        has = present(self.conn, place.scope_id)
+        return has.datasets, has.columns
 
 
 def present(conn: psycopg.Connection, scope_id: int) -> Present:
     """What a scope has, as its datasets say."""
-    row = conn.execute(_PRESENT, [scope_id]).fetchone()
+    row = conn.execute(_PRESENT, [scope_id, scope_id, scope_id]).fetchone()
     assert row is not None
-    return Present(int(row[0]), int(row[1]))
+    return Present(int(row[0]), int(row[1]), *row[2:])
 
 
 def recount(conn: psycopg.Connection, scope_id: int) -> None:
@@ -286,5 +316,5 @@ def recount(conn: psycopg.Connection, scope_id: int) -> None:
     found = present(conn, scope_id)
     conn.execute(
         "UPDATE inventory.scope SET datasets = %s, columns = %s WHERE id = %s AND (datasets, columns) <> (%s, %s)",
-        [*found, scope_id, *found],
+        [found.datasets, found.columns, scope_id, found.datasets, found.columns],
     )

@@ -40,7 +40,7 @@ from resources.inventory.outcomes import (
     SyncSummary,
 )
 from resources.inventory.run_lock import RunLock
-from resources.inventory.scope_batch import Place
+from resources.inventory.scope_entry import Place
 from resources.inventory.scope_write import ScopeWrite, recount
 from resources.inventory.tokens import Token, Unmoved
 from resources.inventory.transactions import Transactions, remembering
@@ -99,9 +99,8 @@ class SourceSync:
         source_id = self._opened.source_id
         with self._transaction() as (conn, at):
             ids = ledger.upsert_scopes(conn, source_id, listing.scopes)
-            found = containers.store(conn, listing.containers, source_id, None, at)
-            if listing.status is Status.COMPLETE:
-                containers.mark_missing(conn, found, source_id, None, at)
+            complete = listing.status is Status.COMPLETE
+            containers.store(conn, listing.containers, source_id, None, at, complete=complete)
             if listing.reasons:
                 ledger.add_reasons(conn, self.sync_id, listing.reasons)
         with self._lock:

@@ -11,8 +11,8 @@ import msgspec
 import psycopg
 
 from governance.listing import Status
-from resources.inventory.bulk import json_text
 from resources.inventory.outcomes import COUNTS, ScopeOutcome
+from resources.inventory.rows import json_text
 
 
 class Token(msgspec.Struct, frozen=True):

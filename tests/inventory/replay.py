@@ -12,7 +12,7 @@ import psycopg
 
 from governance.diff import COLUMN_FIELDS, DATASET_FIELDS, parent_path
 from governance.model import Column, Dataset, Tag
-from resources.inventory.bulk import shown
+from resources.inventory.rows import shown
 from tests.inventory.estate import in_any_order
 from tests.inventory.time_model import State
 

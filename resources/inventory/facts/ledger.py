@@ -11,12 +11,12 @@ from governance.listing import Reason, Scope, Status
 from governance.model import Facet
 from governance.text import clean
 from resources.inventory import audit, locks
-from resources.inventory.bulk import json_text
 from resources.inventory.facts.outcomes import FacetSummary, PartOutcome
 from resources.inventory.facts.write import PartPlace
 from resources.inventory.ledger import source_number
 from resources.inventory.locks import Lock
 from resources.inventory.outcomes import SourceBusy, SourceIdentity, SyncMode
+from resources.inventory.rows import json_text
 
 _LOCKS = {"access": Lock.ACCESS, "lineage": Lock.LINEAGE, "usage": Lock.USAGE}
 _MOST_REASONS = 1000

@@ -10,6 +10,7 @@ from resources.inventory.database import translated
 FOLDER = Path(__file__).parent
 _LOCK = "SELECT pg_advisory_lock(hashtext('governance.migrate'))"
 _THERE = "SELECT to_regclass('inventory.schema_version') IS NOT NULL"
+_PARTITIONS = "SELECT inventory.ensure_partitions(now())"
 _VERSION = "SELECT version_num FROM inventory.schema_version"
 
 
@@ -34,6 +35,8 @@ def migrate(url: str) -> None:
 
             connection.execute(_LOCK)
             upgrade(url, FOLDER)
+            # here, where somebody waits anyway, rather than in the first sync
+            connection.execute(_PARTITIONS)
     except psycopg.Error as error:
         raise translated(error, url) from error
 
