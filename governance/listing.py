@@ -80,8 +80,20 @@ class Quarantined(msgspec.Struct, frozen=True):
     payload: Any
 
 
+class Untranslated(msgspec.Struct, frozen=True):
+    """Records of a page that are still to be translated, here or in another process: plain data, all of it.
+
+    `by` names the module whose `datasets_of(context, records)` gives a Dataset or a Quarantined for each record, in
+    their order; `context` is what it needs to know beside them.
+    """
+
+    by: str
+    context: dict[str, Any]
+    records: tuple[bytes, ...]
+
+
 class Page(msgspec.Struct, frozen=True):
-    """A translated page of a scope's listing.
+    """A page of a scope's listing.
 
     `reasons` make the listing partial. `unread` names facets of these datasets that could not be read, such as `tags`:
     that they are empty here says nothing, and what is known of them stays. `notes` are facts about the reading that
@@ -89,6 +101,7 @@ class Page(msgspec.Struct, frozen=True):
     scope's change token, on the last page of a reader whose listing tells it.
     `passed_over` are fingerprints of records that were recognised, and are stored as they would be translated again.
     `fingerprints` are those of the records behind `datasets`, in their order, each empty where it has none; or none.
+    `untranslated` are records in the place of datasets; the fingerprints are theirs then.
     """
 
     datasets: tuple[Dataset, ...] = ()
@@ -100,6 +113,7 @@ class Page(msgspec.Struct, frozen=True):
     token: str = ""
     passed_over: tuple[bytes, ...] = ()
     fingerprints: tuple[bytes, ...] = ()
+    untranslated: Untranslated | None = None
 
 
 class FactPage(msgspec.Struct, frozen=True):

@@ -41,6 +41,9 @@ class Reader(ABC):
     """Whether a token costs about as much as a listing, which puts it on its last page: then it is asked for only where
     one is stored to compare it with."""
 
+    translates_apart: ClassVar[bool] = False
+    """Whether `read_changed` may leave its records untranslated, for another process."""
+
     @abstractmethod
     def probe(self) -> Iterator[Probe]:
         """What `governance doctor` shows: reachable, authenticated, each privilege with the grant to ask for.

@@ -7,6 +7,6 @@ INTEGRATION = Integration(
     title="AWS Glue Data Catalog",
     kinds=frozenset({"aws", "glue"}),
     scope_word="database",
-    threads=2,
+    threads=3,
     change_token="count, newest UpdateTime and a digest of versions of the database's tables",
 )

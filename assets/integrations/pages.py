@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from assets.integrations.tokens import basis_of
+from assets.integrations.translation import Translation
 from governance.errors import Transient
 from governance.estate import Source
 from governance.listing import FactPage, Page, Scope
@@ -27,6 +28,7 @@ class Pages:
     source: Source
     scope: Scope
     stop: threading.Event
+    translation: Translation
 
     def __iter__(self) -> Iterator[Page]:
         """Reads them.
@@ -37,10 +39,13 @@ class Pages:
         """
         return _until(self.stop, self.scope, self.reader.read(self.scope, self.source.names))
 
-    def remembering(self, recognised: Callable[[Sequence[bytes]], Collection[bytes]]) -> Iterator[Page]:
+    def remembering(
+        self, recognised: Callable[[Sequence[bytes]], Collection[bytes]], looks_new: Callable[[], bool]
+    ) -> Iterator[Page]:
         """Reads them, but what is recognised only as far as that takes; see `Reader.read_changed`."""
         memory = Memory(basis_of(self.source, self.scope), recognised)
-        return _until(self.stop, self.scope, self.reader.read_changed(self.scope, self.source.names, memory))
+        pages = self.reader.read_changed(self.scope, self.source.names, memory)
+        return _until(self.stop, self.scope, self.translation.pages(pages, looks_new))
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from assets.integrations.collector import resting_collector
 from assets.integrations.pace import kept_pace
 from assets.integrations.pages import Pages
 from assets.integrations.tokens import basis_of, read_tokens
+from assets.integrations.translation import Translation
 from governance.estate import Source
 from governance.listing import Presence, Reason, Scope, ScopeListing, Status
 from governance.loss_guard import LossGuard
@@ -130,6 +131,10 @@ def sync_source(request: SyncRequest, reader: Reader, inventory: Inventory, prog
             lambda: inventory_sync(inventory, identity, request.run_id, request.actor, mode, request.guard),
         )
         stack.enter_context(kept_pace(reader.meter, inventory, request.source.name, request.run_id, request.threads))
+        translation = stack.enter_context(Translation())
+        if reader.translates_apart and request.scopes is None and not sync.known_scopes():
+            # the first sync of this source: by the time its scopes are listed there is somebody to translate them
+            translation.start()
         listing = reader.scopes(request.source.names)
         sync.record_scopes(listing)
         yield SourceListed(tuple(s.name for s in listing.scopes))
@@ -139,10 +144,11 @@ def sync_source(request: SyncRequest, reader: Reader, inventory: Inventory, prog
         progress.on_scopes(request.source.name, len(wanted))
         tokens = _tokens(request, reader, sync, wanted)
         unmoved = _unmoved(request, sync, tokens)
-        yield from _read_scopes(request, reader, sync, [s for s in wanted if s.name not in unmoved], tokens, progress)
+        read = partial(_read_scopes, request, reader, sync, tokens=tokens, translation=translation, progress=progress)
+        yield from read([s for s in wanted if s.name not in unmoved])
         if unmoved and sync.has_unsure:
             # what one scope misses may be in another one, of which the token need not tell
-            yield from _read_scopes(request, reader, sync, [s for s in wanted if s.name in unmoved], tokens, progress)
+            yield from read([s for s in wanted if s.name in unmoved])
         elif unmoved:
             yield from sync.skip_scopes(list(unmoved.values()))
             progress.on_skipped(request.source.name, len(unmoved))
@@ -244,6 +250,7 @@ def _read_scopes(
     sync: SourceSync,
     wanted: Sequence[Scope],
     tokens: dict[str, Token],
+    translation: Translation,
     progress: Progress,
 ) -> Iterator[ScopeOutcome]:
     name = request.source.name
@@ -254,7 +261,7 @@ def _read_scopes(
     def read(scope: Scope) -> ScopeOutcome:
         return sync.write_scope(
             scope,
-            Pages(reader, request.source, scope, stop),
+            Pages(reader, request.source, scope, stop, translation),
             request.source.names,
             accept_loss=request.accept_loss,
             progress=count,

@@ -1,11 +1,15 @@
 """Reads one account's Data Catalog: databases as scopes, tables a hundred at a time."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict
 from typing import Any
+
+import msgspec
 
 from governance.errors import GovernanceError, NotFound, PermissionDenied
 from governance.filters import NameFilter
-from governance.listing import Page, Presence, Probe, Quarantined, Reason, Scope, ScopeListing
+from governance.listing import Page, Presence, Probe, Quarantined, Reason, Scope, ScopeListing, Untranslated
 from governance.model import Column, Container, Dataset, Tag
 from resources.calls import Caller, CallPolicy, Meter
 from resources.glue.client_bounds import bound
@@ -14,7 +18,7 @@ from resources.glue.client_marks import Marks
 from resources.glue.client_pages import pages
 from resources.glue.client_session import Connection, config_of, open_clients, open_session
 from resources.glue.client_tags import LakeTags
-from resources.glue.client_tokens import Record, TableDigest, digest_of
+from resources.glue.client_tokens import Record, TableDigest, digest_of, name_of
 from resources.glue.translate import catalog_of, container_of, translated
 from resources.glue.translate_names import arn_of
 from resources.glue.translate_tags import Values, database_tags, table_tags
@@ -23,6 +27,7 @@ from resources.source import Memory, Reader
 PAGE = 100
 """The most that Glue gives in one answer."""
 
+_BY = "resources.glue.translate_page"
 _DETAIL = ("Description", "LocationUri", "Parameters", "CatalogId", "FederatedDatabase")
 
 
@@ -30,16 +35,16 @@ class GlueReader(Reader):
     """One account and Region. Clients of boto3 are safe to share between threads; this only shares those."""
 
     listing_tells_token = True
+    translates_apart = True
 
     def __init__(self, connection: Connection, policy: CallPolicy, *, fast: bool = True) -> None:
-        self.connection = connection
-        config = config_of(policy)
-        clients = open_clients(open_session(connection, config, fast=fast), connection, config)
-        for client in clients.values():
-            bound(client, policy)
+        self.connection, self._policy = connection, policy
+        self._config = config_of(policy)
+        self._session = open_session(connection, self._config, fast=fast)
+        services = ("glue", "lakeformation") if connection.lake_formation else ("glue",)
+        clients = self._opened(services)
         # not as boto3-stubs type it: with our parser times are numbers
         self._glue: Any = clients["glue"]
-        self._sts: Any = clients["sts"]
         self.meter = Meter()
         classify = Classifier(connection.region, connection.catalog_id, connection.role_arn)
         self._grant = classify.grant
@@ -52,9 +57,14 @@ class GlueReader(Reader):
     def close(self) -> None:
         """Gives back the sockets."""
         self._glue.close()
-        self._sts.close()
         if self._tags is not None:
             self._tags.close()
+
+    def _opened(self, services: tuple[str, ...]) -> dict[str, Any]:
+        clients = open_clients(self._session, self.connection, self._config, services)
+        for client in clients.values():
+            bound(client, self._policy)
+        return clients
 
     # --- what is there ---
 
@@ -100,6 +110,12 @@ class GlueReader(Reader):
             digests = [digest_of(r) for r in records]
             digest.add(digests)
             known, rest = marks.sifted(records, digests)
+            if memory is not None and (later := self._later(scope.name, above, rest)) is not None:
+                marks_of = tuple(mark for _, mark in rest)
+                token = digest.token if digest.is_whole else ""
+                yield Page((), containers, passed_over=known, token=token, fingerprints=marks_of, untranslated=later)
+                containers = ()
+                continue
             found = list(translated([r for r, _ in rest], scope.name, self._table_arn, tags_of))
             denied = self._tags.denied() if self._tags else None
             reasons = (denied,) if denied and denied != told else ()
@@ -116,6 +132,25 @@ class GlueReader(Reader):
                 fingerprints=tuple(m for d, (_, m) in zip(found, rest, strict=True) if isinstance(d, Dataset)),
             )
             containers = ()
+
+    def _later(self, database: str, above: Values, rest: list[tuple[Record, bytes]]) -> Untranslated | None:
+        """The records with all that decides what becomes of them; None where that has to be asked for one by one."""
+        if not rest or not all(isinstance(record, msgspec.Raw) for record, _ in rest):
+            return None
+        if self._tags is not None and not self._tags.are_searched:
+            return None
+        tables: dict[str, Any] = {}
+        if self._tags is not None:
+            told = {name: self._tags.of_table(database, name) for r, _ in rest if (name := name_of(r))}
+            tables = {name: asdict(assigned) for name, assigned in told.items() if assigned}
+        context = {
+            "database": database,
+            "region": self.connection.region,
+            "account": self.connection.catalog_id,
+            "above": above if self._tags is not None else None,
+            "tables": tables,
+        }
+        return Untranslated(_BY, context, tuple(bytes(record) for record, _ in rest))
 
     def presence(self, scope: Scope) -> Presence:
         """Only EntityNotFound is evidence; a refusal is none."""
@@ -151,7 +186,9 @@ class GlueReader(Reader):
     def probe(self) -> Iterator[Probe]:
         """Identity first; then each call that a sync makes."""
         try:
-            identity = self._call("sts:GetCallerIdentity", self._sts.get_caller_identity)
+            # a client of its own, for a tenth of a second that no sync needs
+            with closing(self._opened(("sts",))["sts"]) as sts:
+                identity = self._call("sts:GetCallerIdentity", sts.get_caller_identity)
         except GovernanceError as error:
             yield _failed("sts:GetCallerIdentity", error)
             return

@@ -27,6 +27,8 @@ from governance.errors import ConfigurationError
 from resources.calls import CallPolicy
 from resources.glue.client_tokens import unparsed
 
+USER_AGENT = f"governance-pipelines Boto3/{boto3.__version__}"
+
 
 @dataclass(frozen=True)
 class Connection:
@@ -141,16 +143,15 @@ def where(connection: Connection) -> dict[str, Any]:
 
 
 def open_clients(
-    session: boto3.Session, connection: Connection, config: Config, services: tuple[str, ...] = ()
+    session: boto3.Session, connection: Connection, config: Config, services: tuple[str, ...]
 ) -> dict[str, Any]:
-    """A client for each service, by default those of the metadata; they may be shared between threads.
+    """A client for each service; they may be shared between threads.
 
     Raises:
         ConfigurationError: the region, the endpoint or the certificate file cannot be right.
     """
     if connection.ca_bundle and not Path(connection.ca_bundle).is_file():
         raise _wrong("ca_bundle", f"there is no file {connection.ca_bundle}", "name a PEM file that Dagster can read")
-    services = services or ("sts", "glue", *(("lakeformation",) if connection.lake_formation else ()))
     # not as boto3-stubs type it: with a literal for each service
     of: Any = session
     try:
@@ -172,6 +173,8 @@ def config_of(policy: CallPolicy) -> Config:
         connect_timeout=policy.connect_timeout,
         max_pool_connections=16,
         tcp_keepalive=True,
+        # what CloudTrail shows of us; botocore would compose its own text anew, twice for each call
+        user_agent=USER_AGENT,
     )
 
 

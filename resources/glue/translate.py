@@ -26,6 +26,12 @@ _ROWS = ("numRows", "recordCount", "spark.sql.statistics.numRows")
 _BYTES = ("totalSize", "sizeKey", "spark.sql.statistics.totalSize")
 # they move with every write of data and say nothing of the table itself
 _VOLATILE = frozenset({"transient_lastDdlTime", "previous_metadata_location", "last_modified_time"})
+_KINDS = {
+    "EXTERNAL_TABLE": "external_table",
+    "VIRTUAL_VIEW": "view",
+    "MANAGED_TABLE": "table",
+    "": "table",
+}
 _VIEW = re.compile(r"\s*/\* (?:Presto(?: Materialized)?) View: ([A-Za-z0-9+/=]+) \*/\s*")
 
 
@@ -76,7 +82,7 @@ def translated(
 
 def parsed(record: Any) -> Any:
     """The record as plain JSON of text that can be stored; bytes that are no JSON as text."""
-    if not isinstance(record, msgspec.Raw):
+    if not isinstance(record, msgspec.Raw | bytes):
         return record if _is_storable(record) else cleaned(record)
     text = bytes(record)
     try:
@@ -136,8 +142,7 @@ def kind_of(raw: Json) -> str:
     table_type = str(raw.get("TableType") or "")
     if str(_mapping(raw, "Parameters").get("table_type", "")).upper() == "ICEBERG" and table_type != "VIRTUAL_VIEW":
         return "iceberg_table"
-    known = {"VIRTUAL_VIEW": "view", "MANAGED_TABLE": "table", "": "table"}
-    return known.get(table_type, re.sub(r"\W+", "_", table_type.lower()))
+    return _KINDS.get(table_type) or re.sub(r"\W+", "_", table_type.lower())
 
 
 def properties_of(raw: Json, storage: Json, parameters: Json) -> dict[str, Any]:

@@ -20,6 +20,8 @@ from governance.text import is_clean
 from resources.inventory import containers, fingerprints, quarantine
 from resources.inventory.closing import delete, hide
 from resources.inventory.fingerprints import Remembered
+from resources.inventory.listed import ListedPage
+from resources.inventory.rows import NewRows
 from resources.inventory.scope_batch import BatchWriter
 from resources.inventory.scope_entry import Entry, Place, Tally
 from resources.inventory.stored import Identity, known
@@ -154,12 +156,16 @@ class ScopeWrite:
         self._note(page)
         if page.passed_over:
             self.tally.remembered(self._remembered[record] for record in page.passed_over)
+        listed = page.listed if isinstance(page, ListedPage) else ()
+        for one in listed:
+            if self.names.is_open or self.names.matches(one.qualified_name):
+                self._enter((one.namespace, one.qualified_name), one.sealed, page.unread, one.record, one.rows)
         marks = page.fingerprints if not page.unread else ()
         for dataset, record in zip(page.datasets, marks or repeat(b""), strict=bool(marks)):
             self._add(dataset, page.unread, record)
         if len(self._batch) >= BATCH_DATASETS or self._weight >= BATCH_COLUMNS:
             self._flush()
-        return len(page.passed_over) + len(page.datasets)
+        return len(page.passed_over) + len(listed) + len(page.datasets)
 
     def _note(self, page: Page) -> None:
         """Keeps what a page says beside its datasets."""
@@ -183,12 +189,16 @@ class ScopeWrite:
         except RecordError as error:
             self._quarantine(quarantine.of_dataset(dataset, error.message))
             return
-        identity = (dataset.namespace, name)
+        self._enter((dataset.namespace, name), sealed, unread, record, None)
+
+    def _enter(
+        self, identity: Identity, sealed: Sealed, unread: tuple[str, ...], record: bytes, rows: NewRows | None
+    ) -> None:
         if identity in self._batch:
             self.tally.counts["duplicates"] += 1
             return
         # what had to be cleaned is counted with each listing
-        entry = self._batch[identity] = Entry(sealed, unread, b"" if sealed.cleaned else record)
+        entry = self._batch[identity] = Entry(sealed, unread, b"" if sealed.cleaned else record, rows)
         if self.looks_new():
             # while all of it is at hand; what is kept until the batch is written is a few strings
             entry.new_rows()

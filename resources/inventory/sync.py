@@ -62,8 +62,15 @@ _ID_BLOCK = 1024
 class Remembering(Protocol):
     """Pages of a scope that leave out what is stored already, where they are told what is."""
 
-    def remembering(self, recognised: Callable[[Sequence[bytes]], Collection[bytes]]) -> Iterator[Page]:
-        """From the first page; `recognised` gives those of some fingerprints whose datasets need no look."""
+    def remembering(
+        self, recognised: Callable[[Sequence[bytes]], Collection[bytes]], looks_new: Callable[[], bool]
+    ) -> Iterator[Page]:
+        """From the first page.
+
+        Args:
+            recognised: gives those of some fingerprints whose datasets need no look.
+            looks_new: whether there is nothing to compare the scope's datasets with.
+        """
 
 
 class SourceSync:
@@ -181,7 +188,8 @@ class SourceSync:
                         return outcome
                 place = Place(self._opened.source_id, scope_id, self.sync_id, at)
                 write = ScopeWrite(conn, scope, place, names, self._new_ids)
-                reading = pages.remembering(write.recognised) if isinstance(pages, Remembering) else iter(pages)
+                known = (write.recognised, write.looks_new)
+                reading = pages.remembering(*known) if isinstance(pages, Remembering) else iter(pages)
                 if faults and reading is pages:
                     # some of them were read already
                     raise faults[0]

@@ -31,9 +31,11 @@ class Records:
         self.translated: list[str] = []
 
     def __iter__(self) -> Iterator[Page]:
-        return self.remembering(lambda marks: ())
+        return self.remembering(lambda marks: (), lambda: False)
 
-    def remembering(self, recognised: Callable[[Sequence[bytes]], Collection[bytes]]) -> Iterator[Page]:
+    def remembering(
+        self, recognised: Callable[[Sequence[bytes]], Collection[bytes]], looks_new: Callable[[], bool]
+    ) -> Iterator[Page]:
         for start in range(0, max(1, len(self.datasets)), 2):
             page = self.datasets[start : start + 2]
             marks = [hashlib.sha256(msgspec.json.encode(d)).digest()[:16] for d in page]
