@@ -1,5 +1,6 @@
 """A process that translates, seen from the one that reads and writes."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from governance.listing import Untranslated
 
 _COMMAND = [sys.executable, "-m", "assets.integrations.translator_process"]
 _GRACE_SECONDS = 5.0
+_PIPE_BYTES = 1 << 20
+"""An answer for a page is half of that; a pipe as it comes holds an eighth of one, and each wakes somebody up."""
 
 _ANSWERS: msgspec.msgpack.Decoder[Answer] = msgspec.msgpack.Decoder(Answer)
 
@@ -52,6 +55,7 @@ class Translator:
                 self._is_over = True
                 log.warning("translator.refused", error=str(error), note="this process translates as well")
                 return
+            _widen(self._process)
             serve = self._receive
             self._receiver = threading.Thread(target=serve, args=[self._process], name="translator", daemon=True)
             self._receiver.start()
@@ -103,3 +107,12 @@ class Translator:
             process.wait()
         receiver.join()
         process.stdout.close()
+
+
+def _widen(process: "subprocess.Popen[bytes]") -> None:
+    """Makes both pipes wider, where the system lets us."""
+    size = getattr(fcntl, "F_SETPIPE_SZ", None)
+    for pipe in (process.stdin, process.stdout):
+        if size is not None and pipe is not None:
+            with suppress(OSError):
+                fcntl.fcntl(pipe.fileno(), size, _PIPE_BYTES)

@@ -110,9 +110,13 @@ _FOR_THIS_TRANSACTION = """, set_config('enable_seqscan', 'off', true), set_conf
     set_config('idle_in_transaction_session_timeout', '0', true)"""
 
 
-def hold_scope(conn: psycopg.Connection, scope: int) -> None:
-    """Keeps other transactions from the scope until this one ends, and ends one whose client is gone."""
-    locks.hold(conn, Lock.SCOPE, scope, _FOR_THIS_TRANSACTION)
+def hold_scope(conn: psycopg.Connection, scope: int) -> datetime | None:
+    """Keeps other transactions from the scope until this one ends, and ends one whose client is gone.
+
+    Returns:
+        When this transaction began; None where the lock had to be waited for.
+    """
+    return locks.hold(conn, Lock.SCOPE, scope, _FOR_THIS_TRANSACTION)
 
 
 def is_recorded(conn: psycopg.Connection, place: Place) -> bool:
@@ -131,12 +135,12 @@ def check_fence(conn: psycopg.Connection, opened: Opened, source: SourceIdentity
         lock: whether the answer must hold until the commit.
 
     Returns:
-        The database's time.
+        When the transaction began.
 
     Raises:
         SourceBusy: it did.
     """
-    query = "SELECT fence, clock_timestamp() FROM inventory.source WHERE id = %s" + (" FOR SHARE" if lock else "")
+    query = "SELECT fence, now() FROM inventory.source WHERE id = %s" + (" FOR SHARE" if lock else "")
     row = conn.execute(query, [opened.source_id]).fetchone()
     if row is None or row[0] != opened.fence:
         raise _overtaken(opened, source, "check fence")

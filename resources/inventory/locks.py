@@ -4,6 +4,7 @@ A run holds a session lock for as long as it lives; a transaction holds the lock
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from enum import IntEnum, unique
 from typing import Any
 
@@ -48,17 +49,20 @@ def retake(conn: psycopg.Connection, lock: Lock, number: int, lost: int) -> bool
     return take(conn, lock, number)
 
 
-def hold(conn: psycopg.Connection, lock: Lock, number: int, settings: str = "") -> None:
-    """Waits until no other transaction has it, and keeps others out until this one ends.
+def hold(conn: psycopg.Connection, lock: Lock, number: int, settings: str = "") -> datetime | None:
+    """Waits until no other transaction has it, and keeps others out until this one ends; returns when this one began.
 
     `settings` are calls of `set_config`, each with a comma before it, that are made on the way.
 
     Only a transaction whose client is gone can have it, since a run is the only one of its kind and writes a scope or
     part once at a time: it is ended, and with it the doubt of whether it will still be committed.
     """
-    if not _value(conn, f"SELECT pg_try_advisory_xact_lock(%s, %s){settings}", [lock, number]):
+    query = f"SELECT CASE WHEN pg_try_advisory_xact_lock(%s, %s) THEN now() END{settings}"
+    begun: datetime | None = _value(conn, query, [lock, number])
+    if begun is None:
         conn.execute(f"SELECT pg_terminate_backend(pid) {_HOLDERS}", [lock, number])
         conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", [lock, number])
+    return begun
 
 
 def _value(conn: psycopg.Connection, query: str, values: Sequence[Any]) -> Any:

@@ -90,10 +90,12 @@ class BatchWriter:
             else:
                 self.refuse(entry.sealed, entry.refusal)
         numbers, owner_ids = self.new_ids(self.conn, len(good)), (place.source_id, place.scope_id)
-        placed = [made.placed(number, owner_ids, at) for number, (_, made) in zip(numbers, good, strict=True)]
+        timed = not place.at_its_begin
+        placed = [made.placed(number, owner_ids, at, timed) for number, (_, made) in zip(numbers, good, strict=True)]
         tail = f"\t{place.sync_id}\t{place.source_id}\tcreated\t\t\t\\N\t\\N\n"
         copy(self.conn, "inventory.dataset", rows.DATASET, [dataset for dataset, _, _ in placed])
-        copy(self.conn, "inventory.dataset_column", rows.COLUMN, [columns for _, columns, _ in placed])
+        named = rows.COLUMN if timed else rows.UNTIMED_COLUMN
+        copy(self.conn, "inventory.dataset_column", named, [columns for _, columns, _ in placed])
         copy(self.conn, "inventory.dataset_tag", rows.TAG, [tags for _, _, tags in placed if tags])
         copy(self.conn, "inventory.change", rows.CHANGE, [f"{at}\t{number}{tail}" for number in numbers])
         created = [(number, entry) for number, (entry, _) in zip(numbers, good, strict=True)]

@@ -14,12 +14,16 @@ from resources.inventory.seen import Seen
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where a scope's transaction writes: ids of source, scope and sync, and its one timestamp."""
+    """Where a scope's transaction writes: ids of source, scope and sync, and its one timestamp.
+
+    `at_its_begin`: the timestamp is the time of the transaction itself, which the database knows without being told.
+    """
 
     source_id: int
     scope_id: int
     sync_id: int
     at: datetime
+    at_its_begin: bool = False
 
 
 class Entry(msgspec.Struct):

@@ -182,11 +182,11 @@ class SourceSync:
 
         def once() -> ScopeOutcome | GovernanceError:
             with remembering(faults), self._transaction() as (conn, at):
-                ledger.hold_scope(conn, scope_id)
+                begun = ledger.hold_scope(conn, scope_id)
                 for earlier, outcome in ended:
                     if ledger.is_recorded(conn, earlier):
                         return outcome
-                place = Place(self._opened.source_id, scope_id, self.sync_id, at)
+                place = Place(self._opened.source_id, scope_id, self.sync_id, at, at_its_begin=at == begun)
                 write = ScopeWrite(conn, scope, place, names, self._new_ids)
                 known = (write.recognised, write.looks_new)
                 reading = pages.remembering(*known) if isinstance(pages, Remembering) else iter(pages)
