@@ -21,7 +21,7 @@ from resources.glue.client_tags import LakeTags
 from resources.glue.client_tokens import Record, TableDigest, digest_of, name_of
 from resources.glue.translate import catalog_of, container_of, translated
 from resources.glue.translate_names import arn_of
-from resources.glue.translate_tags import Values, database_tags, table_tags
+from resources.glue.translate_tags import UNASSIGNED, Values, database_tags, table_tags
 from resources.source import Memory, Reader
 
 PAGE = 100
@@ -142,7 +142,7 @@ class GlueReader(Reader):
         tables: dict[str, Any] = {}
         if self._tags is not None:
             told = {name: self._tags.of_table(database, name) for r, _ in rest if (name := name_of(r))}
-            tables = {name: asdict(assigned) for name, assigned in told.items() if assigned}
+            tables = {name: asdict(assigned) for name, assigned in told.items() if assigned != UNASSIGNED}
         context = {
             "database": database,
             "region": self.connection.region,

@@ -8,9 +8,8 @@ from governance.errors import NotFound, PermissionDenied, ProtocolError
 from governance.listing import Reason
 from resources.calls import Caller
 from resources.glue.client_pages import pages
-from resources.glue.translate_tags import Assigned, Values, assigned_of, values_of
+from resources.glue.translate_tags import UNASSIGNED, Assigned, Values, assigned_of, values_of
 
-_NONE = Assigned()
 _DESCRIBE_TAGS = (
     "aws lakeformation grant-permissions --principal DataLakePrincipalIdentifier=<this identity> --permissions DESCRIBE"
     ' --resource \'{"LFTag":{"TagKey":"<key>","TagValues":["*"]}}\''
@@ -58,9 +57,9 @@ class LakeTags:
         """A table's tags and those of its columns."""
         self._prepare()
         if self._found is not None:
-            return self._found.get((database, table), _NONE)
+            return self._found.get((database, table), UNASSIGNED)
         if not self._keys or self._denied:
-            return _NONE
+            return UNASSIGNED
         resource = {"Table": {**self._catalog, "DatabaseName": database, "Name": table}}
         return assigned_of(self._answer(resource))
 
@@ -158,7 +157,7 @@ class LakeTags:
                     ):
                         for told in page:
                             table, assigned = told.get("Table") or {}, assigned_of(told)
-                            if assigned != _NONE:
+                            if assigned != UNASSIGNED:
                                 found[str(table.get("DatabaseName")), str(table.get("Name"))] = assigned
         except (ProtocolError, PermissionDenied):
             return None

@@ -9,9 +9,7 @@ from governance.listing import Quarantined
 from governance.model import Column, Dataset, Tag
 from resources.glue.translate import translated
 from resources.glue.translate_names import arn_of
-from resources.glue.translate_tags import Assigned, Values, table_tags
-
-_NONE = Assigned()
+from resources.glue.translate_tags import UNASSIGNED, Assigned, Values, table_tags
 
 
 class Context(msgspec.Struct, frozen=True):
@@ -41,7 +39,7 @@ class Context(msgspec.Struct, frozen=True):
         """A table's tags and those of its columns."""
         if self.above is None:
             return ()
-        return table_tags(self.database, table, self.above, self.tables.get(table, _NONE), columns)
+        return table_tags(self.database, table, self.above, self.tables.get(table, UNASSIGNED), columns)
 
 
 def datasets_of(context: dict[str, Any], records: Iterable[bytes]) -> Iterator[Dataset | Quarantined]:

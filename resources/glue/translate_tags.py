@@ -22,6 +22,10 @@ class Assigned:
     columns: dict[str, Values] = field(default_factory=dict)
 
 
+UNASSIGNED = Assigned()
+"""Of a table that has no tags of its own."""
+
+
 def values_of(pairs: Any) -> Values:
     """Key to value of a list of tags; several values of one key, which a policy may have, are joined."""
     return {
