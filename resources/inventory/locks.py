@@ -57,7 +57,8 @@ def hold(conn: psycopg.Connection, lock: Lock, number: int, settings: str = "") 
     Only a transaction whose client is gone can have it, since a run is the only one of its kind and writes a scope or
     part once at a time: it is ended, and with it the doubt of whether it will still be committed.
     """
-    query = f"SELECT CASE WHEN pg_try_advisory_xact_lock(%s, %s) THEN now() END{settings}"
+    # by its whole name: the function that a column's default is bound to, whatever the search path
+    query = f"SELECT CASE WHEN pg_try_advisory_xact_lock(%s, %s) THEN pg_catalog.now() END{settings}"
     begun: datetime | None = _value(conn, query, [lock, number])
     if begun is None:
         conn.execute(f"SELECT pg_terminate_backend(pid) {_HOLDERS}", [lock, number])

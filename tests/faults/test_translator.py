@@ -7,9 +7,9 @@ from concurrent.futures import Future
 from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
+from structlog.testing import CapturingLogger
 
-from assets.integrations import translation
+from assets.integrations import translation, translator
 from assets.integrations.translator import Translator
 from governance.listing import Untranslated
 from resources.inventory.database import Inventory
@@ -74,9 +74,16 @@ def test_a_first_load_is_the_same_with_two_processes(
 def test_a_process_that_is_killed_in_the_middle_loses_nothing(
     lake: SandboxSource, alone: Facts, inventory: Inventory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sent = asked(monkeypatch, lambda: [os.kill(p.pid, signal.SIGKILL) for p in ours()] and None)
-    with capture_logs() as logs:
-        synced = lake.sync(inventory)
-    assert synced.summary.status == "complete" and sent
-    assert "translator.ended" in [entry["event"] for entry in logs]
+    log, killed = CapturingLogger(), list[int]()
+
+    def kill() -> None:
+        killed.extend(process.pid for process in ours())
+        for pid in killed:
+            os.kill(pid, signal.SIGKILL)
+
+    monkeypatch.setattr(translator, "log", log)
+    sent = asked(monkeypatch, kill)
+    synced = lake.sync(inventory)
+    assert synced.summary.status == "complete" and sent and killed
+    assert [(call.args, call.kwargs["pid"]) for call in log.calls] == [(("translator.ended",), pid) for pid in killed]
     assert_equal(facts(inventory), alone)

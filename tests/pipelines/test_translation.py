@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 import pytest
 from hypothesis import given, settings
-from structlog.testing import capture_logs
+from structlog.testing import CapturingLogger
 
 from assets.integrations import translator
 from assets.integrations.translation import Translation, here
@@ -121,8 +121,10 @@ def test_the_process_does_not_outlive_one_that_is_killed() -> None:
 
 def test_a_system_that_refuses_a_process_costs_nothing_else(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(translator, "_COMMAND", [str(tmp_path / "none")])
-    with capture_logs() as logs, Translation() as one:
+    log = CapturingLogger()
+    monkeypatch.setattr(translator, "log", log)
+    with Translation() as one:
         one.start()
         told = list(one.pages(iter([page_of([json.dumps(TABLES[0]).encode()])]), lambda: True))
     assert [d.name for d in told[0].datasets] == ["t0"]
-    assert [entry["event"] for entry in logs] == ["translator.refused"]
+    assert [call.args for call in log.calls] == [("translator.refused",)]
