@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict
 from typing import Any
 
 import msgspec
@@ -21,6 +20,7 @@ from resources.glue.client_tags import LakeTags
 from resources.glue.client_tokens import Record, TableDigest, digest_of, name_of
 from resources.glue.translate import catalog_of, container_of, translated
 from resources.glue.translate_names import arn_of
+from resources.glue.translate_page import Context
 from resources.glue.translate_tags import UNASSIGNED, Values, database_tags, table_tags
 from resources.source import Memory, Reader
 
@@ -105,18 +105,21 @@ class GlueReader(Reader):
             digest.add_tags(self._tags.summary(scope.name, above))
         marks = Marks(memory, scope.name, above, self._tags)
         tags_of = self._tags_of(scope.name, above)
+        context = Context(
+            scope.name, self.connection.region, self.connection.catalog_id, above if self._tags is not None else None
+        )
         for records in self._tables(scope.name, digest):
             self.meter.add(pages=1)
             digests = [digest_of(r) for r in records]
             digest.add(digests)
             known, rest = marks.sifted(records, digests)
-            if memory is not None and (later := self._later(scope.name, above, rest)) is not None:
+            if memory is not None and (later := self._later(context, rest)) is not None:
                 marks_of = tuple(mark for _, mark in rest)
                 token = digest.token if digest.is_whole else ""
                 yield Page((), containers, passed_over=known, token=token, fingerprints=marks_of, untranslated=later)
                 containers = ()
                 continue
-            found = list(translated([r for r, _ in rest], scope.name, self._table_arn, tags_of))
+            found = list(translated([r for r, _ in rest], scope.name, context.arn, tags_of))
             denied = self._tags.denied() if self._tags else None
             reasons = (denied,) if denied and denied != told else ()
             told = denied or told
@@ -133,24 +136,17 @@ class GlueReader(Reader):
             )
             containers = ()
 
-    def _later(self, database: str, above: Values, rest: list[tuple[Record, bytes]]) -> Untranslated | None:
+    def _later(self, context: Context, rest: list[tuple[Record, bytes]]) -> Untranslated | None:
         """The records with all that decides what becomes of them; None where that has to be asked for one by one."""
         if not rest or not all(isinstance(record, msgspec.Raw) for record, _ in rest):
             return None
         if self._tags is not None and not self._tags.are_searched:
             return None
-        tables: dict[str, Any] = {}
         if self._tags is not None:
-            told = {name: self._tags.of_table(database, name) for r, _ in rest if (name := name_of(r))}
-            tables = {name: asdict(assigned) for name, assigned in told.items() if assigned != UNASSIGNED}
-        context = {
-            "database": database,
-            "region": self.connection.region,
-            "account": self.connection.catalog_id,
-            "above": above if self._tags is not None else None,
-            "tables": tables,
-        }
-        return Untranslated(_BY, context, tuple(bytes(record) for record, _ in rest))
+            told = {name: self._tags.of_table(context.database, name) for r, _ in rest if (name := name_of(r))}
+            tables = {name: assigned for name, assigned in told.items() if assigned != UNASSIGNED}
+            context = msgspec.structs.replace(context, tables=tables)
+        return Untranslated(_BY, msgspec.to_builtins(context), tuple(bytes(record) for record, _ in rest))
 
     def presence(self, scope: Scope) -> Presence:
         """Only EntityNotFound is evidence; a refusal is none."""
@@ -268,9 +264,6 @@ class GlueReader(Reader):
         if lake is None:
             return lambda table, columns: ()
         return lambda table, columns: table_tags(database, table, above, lake.of_table(database, table), columns)
-
-    def _table_arn(self, raw: Mapping[str, Any]) -> str | None:
-        return self._arn("table", raw, f"{raw.get('DatabaseName')}/{raw.get('Name')}")
 
     def _arn(self, kind: str, raw: Mapping[str, Any], name: str = "") -> str | None:
         account = raw.get("CatalogId") or self.connection.catalog_id
