@@ -24,7 +24,15 @@ from governance.estate import Source
 from governance.listing import Presence, Reason, Scope, ScopeListing, Status
 from governance.loss_guard import LossGuard
 from resources.inventory.database import Inventory
-from resources.inventory.outcomes import COUNTS, ScopeOutcome, SourceBusy, SourceIdentity, SyncMode, SyncSummary
+from resources.inventory.outcomes import (
+    COUNTS,
+    KnownScope,
+    ScopeOutcome,
+    SourceBusy,
+    SourceIdentity,
+    SyncMode,
+    SyncSummary,
+)
 from resources.inventory.sync import SourceSync, inventory_sync
 from resources.inventory.tokens import Token, Unmoved
 from resources.source import Reader
@@ -132,17 +140,18 @@ def sync_source(request: SyncRequest, reader: Reader, inventory: Inventory, prog
         )
         stack.enter_context(kept_pace(reader.meter, inventory, request.source.name, request.run_id, request.threads))
         translation = stack.enter_context(Translation())
-        if reader.translates_apart and request.scopes is None and not sync.known_scopes():
+        known = sync.known_scopes()
+        if reader.translates_apart and request.scopes is None and not known:
             # the first sync of this source: by the time its scopes are listed there is somebody to translate them
             translation.start()
         listing = reader.scopes(request.source.names)
         sync.record_scopes(listing)
         yield SourceListed(tuple(s.name for s in listing.scopes))
-        gone = yield from _settle_missing(request, reader, sync, listing)
+        gone = yield from _settle_missing(request, reader, sync, listing, known)
         finished = sync.finished(request.resume_from) if request.resume_from else set()
         wanted = [s for s in listing.scopes if _is_wanted(s.name, request.scopes) and s.name not in finished]
         progress.on_scopes(request.source.name, len(wanted))
-        tokens = _tokens(request, reader, sync, wanted)
+        tokens = _tokens(request, reader, known, wanted)
         unmoved = _unmoved(request, sync, tokens)
         read = partial(_read_scopes, request, reader, sync, tokens=tokens, translation=translation, progress=progress)
         yield from read([s for s in wanted if s.name not in unmoved])
@@ -174,14 +183,14 @@ def _is_wanted(name: str, scopes: tuple[str, ...] | None) -> bool:
 
 
 def _settle_missing(
-    request: SyncRequest, reader: Reader, sync: SourceSync, listing: ScopeListing
+    request: SyncRequest, reader: Reader, sync: SourceSync, listing: ScopeListing, before: dict[str, KnownScope]
 ) -> Generator[ScopeOutcome, None, tuple[str, ...]]:
     """What becomes of scopes known before and not listed now: hidden by filters, gone for certain, or unknown.
 
     Yields the outcomes of those that are neither; returns those that are gone.
     """
     shown = {s.name for s in listing.scopes}
-    known = {n: k for n, k in sync.known_scopes().items() if k.state == "present" and n not in shown}
+    known = {n: k for n, k in before.items() if k.state == "present" and n not in shown}
     missing = [n for n in known if _is_wanted(n, request.scopes)]
     hidden = set(listing.hidden)
     if out_of_scope := [n for n in missing if n in hidden]:
@@ -223,13 +232,15 @@ def _not_listed(request: SyncRequest, name: str, presence: Presence) -> Reason:
     )
 
 
-def _tokens(request: SyncRequest, reader: Reader, sync: SourceSync, wanted: Sequence[Scope]) -> dict[str, Token]:
+def _tokens(
+    request: SyncRequest, reader: Reader, before: dict[str, KnownScope], wanted: Sequence[Scope]
+) -> dict[str, Token]:
     """The change tokens of the wanted scopes, read before any is listed; none where tokens are not used."""
     if not request.full_listing_interval:
         return {}
     asked, source = list(wanted), request.source
     if reader.listing_tells_token:
-        known = sync.known_scopes() if _may_pass_over(request) else {}
+        known = before if _may_pass_over(request) else {}
         asked = [s for s in wanted if s.name in known and known[s.name].has_token]
     unasked = {s.name: Token("", basis_of(source, s)) for s in wanted}
     return unasked | read_tokens(source, reader, asked, request.threads)
