@@ -37,9 +37,9 @@ def run(endpoint: str, url: str, threads: int, tokens: bool, name: str = "bench"
         full_listing_interval=timedelta(hours=24 if tokens else 0),
     )
     with Inventory(url) as inventory, glue.reader() as reader:
-        cpu, wall = time.process_time(), time.perf_counter()
+        cpu, wall = time.process_time() + _of_children(), time.perf_counter()
         end = [one for one in sync_source(request, reader, inventory, Silent()) if isinstance(one, SourceSynced)]
-        figures = {"wall_s": time.perf_counter() - wall, "cpu_s": time.process_time() - cpu + _of_children()}
+        figures = {"wall_s": time.perf_counter() - wall, "cpu_s": time.process_time() + _of_children() - cpu}
     summary = end[0].summary
     if summary.status != "complete":
         raise SystemExit(f"the sync is {summary.status}: {summary.reasons[:3]}")
@@ -53,7 +53,7 @@ def run(endpoint: str, url: str, threads: int, tokens: bool, name: str = "bench"
 
 
 def _of_children() -> float:
-    """CPU s of the processes that the sync started and ended."""
+    """CPU s of the processes that this one started and ended."""
     times = os.times()
     return times.children_user + times.children_system
 
