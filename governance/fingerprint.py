@@ -20,7 +20,7 @@ LONGEST_NAME = 2000
 LARGEST = 32 * 2**20
 """Bytes of a dataset's canonical JSON."""
 
-_BIGINT, _INT = 2**63, 2**31
+_BIGINT = 2**63
 _encoder = msgspec.json.Encoder(order="deterministic")
 _decoder = msgspec.json.Decoder(Dataset)
 
@@ -103,12 +103,12 @@ def decoded(sealed: Sealed) -> Dataset:
     """The dataset as its canonical JSON says it: what a store gives back, to compare with.
 
     Raises:
-        RecordError: a value has the wrong type.
+        RecordError: a value has the wrong type or is out of range.
     """
     try:
         return _decoder.decode(sealed.body)
     except msgspec.DecodeError as error:
-        raise RecordError(f"a value has the wrong type: {error}") from error
+        raise RecordError(f"a value has the wrong type or is out of range: {error}") from error
 
 
 def _check_identity(dataset: Dataset) -> None:
@@ -122,17 +122,12 @@ def _check_identity(dataset: Dataset) -> None:
 def _check_columns(dataset: Dataset) -> None:
     if not dataset.columns:
         return
-    paths = [c.path for c in dataset.columns]
-    different = set(paths)
-    if len(different) < len(paths):
-        twice = Counter(paths).most_common(1)[0][0]
+    paths = {c.path for c in dataset.columns}
+    if len(paths) < len(dataset.columns):
+        twice = Counter(c.path for c in dataset.columns).most_common(1)[0][0]
         raise RecordError(f"two columns have the path {twice!r}")
-    if "" in different:
+    if "" in paths:
         raise RecordError("a column has no path")
-    ordinals = [c.ordinal for c in dataset.columns]
-    if min(ordinals) < -_INT or max(ordinals) >= _INT:
-        column = next(c for c in dataset.columns if not -_INT <= c.ordinal < _INT)
-        raise RecordError(f"the ordinal of {column.path!r} is out of range: {column.ordinal}")
 
 
 def _encoded(dataset: Dataset) -> bytes | None:

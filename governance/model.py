@@ -4,9 +4,12 @@ The records are msgspec structs: made millions of times in a sync, and encoded t
 """
 
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
+
+Integer = Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)]
+"""Of 32 bits; checked where a record is decoded, not where one is made."""
 
 TagKind = Literal["tag", "classification", "term", "label"]
 
@@ -21,7 +24,7 @@ class Column(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """
 
     path: str
-    ordinal: int
+    ordinal: Integer
     native_type: str
     type: str
     nullable: bool | None = None

@@ -2,11 +2,10 @@
 
 import importlib
 import pkgutil
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Integration:
+class Integration(NamedTuple):
     """How a platform shows in Dagster and how hard its sources may be read.
 
     Args:

@@ -13,7 +13,7 @@ from resources.glue.client_calls import Calls
 from resources.glue.client_permissions import Permissions
 from resources.glue.client_session import Connection
 from resources.glue.resource import GlueResource
-from resources.glue.translate import cleaned
+from resources.glue.table_record import cleaned
 from resources.glue.translate_access import Catalog
 from resources.glue.translate_policy import facts_of_statement, statements_of
 

@@ -8,13 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
-import orjson
-
 from governance.errors import RecordError
 from governance.listing import Quarantined
 from governance.model import Column, Container, Dataset, Tag
-from governance.text import clean, is_clean
+from governance.text import clean
+from resources.glue.table_record import StorageRecord, TableRecord, plain, table_of
 from resources.glue.translate_columns import columns_of_table
 from resources.glue.translate_format import format_of
 
@@ -26,6 +24,7 @@ _ROWS = ("numRows", "recordCount", "spark.sql.statistics.numRows")
 _BYTES = ("totalSize", "sizeKey", "spark.sql.statistics.totalSize")
 # they move with every write of data and say nothing of the table itself
 _VOLATILE = frozenset({"transient_lastDdlTime", "previous_metadata_location", "last_modified_time"})
+_NO_STORAGE = StorageRecord()
 _KINDS = {
     "EXTERNAL_TABLE": "external_table",
     "VIRTUAL_VIEW": "view",
@@ -60,7 +59,7 @@ def container_of(raw: Json, tags: tuple[Tag, ...] = (), native_id: str | None = 
 
 
 def translated(
-    tables: Iterable[Any], database: str, arn: Callable[[Json], str | None], tags: TagsOf
+    tables: Iterable[Any], database: str, arn: Callable[[TableRecord], str | None], tags: TagsOf
 ) -> Iterator[Dataset | Quarantined]:
     """The page's records in their order, as datasets or, where they could not be understood, with the reason.
 
@@ -71,114 +70,101 @@ def translated(
         tags: gives a table its tags.
     """
     for record in tables:
-        raw = parsed(record)
         try:
-            yield dataset_of(raw, database, arn, tags)
+            yield dataset_of(table_of(record), database, arn, tags)
         except RecordError as error:
+            raw = plain(record)
             name = raw.get("Name") if isinstance(raw, dict) else None
             known = f"{database}.{name}" if isinstance(name, str) and name else None
-            yield Quarantined(known, error.message, cleaned(raw))
+            yield Quarantined(known, error.message, raw)
 
 
-def parsed(record: Any) -> Any:
-    """The record as plain JSON of text that can be stored; bytes that are no JSON as text."""
-    if not isinstance(record, msgspec.Raw | bytes):
-        return record if _is_storable(record) else cleaned(record)
-    text = bytes(record)
-    try:
-        raw = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return cleaned(text.decode(errors="replace"))
-    # what these bytes cannot hold is a lone surrogate; a single sign is looked for many times faster than several
-    return cleaned(raw) if b"\\" in text and b"\\u0000" in text else raw
-
-
-def dataset_of(raw: Any, database: str, arn: Callable[[Json], str | None], tags: TagsOf) -> Dataset:
+def dataset_of(table: TableRecord, database: str, arn: Callable[[TableRecord], str | None], tags: TagsOf) -> Dataset:
     """One table.
 
     Raises:
-        RecordError: it has no name or no columns, or is not of Glue's shape.
+        RecordError: it has no name or no columns.
     """
-    if not isinstance(raw, dict):
-        raise RecordError("the table is not a JSON object", platform="glue", operation="glue:GetTables")
-    name = raw.get("Name")
+    name = table.name
     if not isinstance(name, str) or not name:
         raise RecordError("the table has no Name", platform="glue", operation="glue:GetTables")
-    storage, parameters = _mapping(raw, "StorageDescriptor"), _mapping(raw, "Parameters")
-    columns, repeated = columns_of_table(raw)
-    kind = kind_of(raw)
+    storage, parameters = table.storage_descriptor or _NO_STORAGE, table.parameters or {}
+    columns, repeated = columns_of_table(table)
+    kind = kind_of(table)
     statistics: dict[str, int] = {}
     rows = _first_count(parameters, _ROWS, statistics)
     size = _first_count(parameters, _BYTES, statistics)
-    properties = properties_of(raw, storage, {k: v for k, v in parameters.items() if k not in statistics})
+    properties = properties_of(table, {k: v for k, v in parameters.items() if k not in statistics})
     if repeated:
         properties["repeated_columns"] = repeated
-    owner = _text(raw.get("Owner"))
+    owner = _text(table.owner)
     return Dataset(
         qualified_name=f"{database}.{name}",
         kind=kind,
         container=database,
         name=name,
-        comment=_text(raw.get("Description")) or _text(parameters.get("comment")),
+        comment=_text(table.description) or _text(parameters.get("comment")),
         owner=owner,
         owner_kind="user" if owner else None,
         format=None if kind in ("view", "resource_link") else format_of(storage, parameters),
-        location=_text(storage.get("Location")),
+        location=_text(storage.location),
         row_count=rows,
         size_bytes=size,
         properties=properties,
         columns=columns,
         tags=tags(name, columns),
-        native_id=arn(raw),
-        version=_text(raw.get("VersionId")),
-        source_updated_at=instant(raw.get("UpdateTime")),
+        native_id=arn(table),
+        version=_text(table.version_id),
+        source_updated_at=instant(table.update_time),
     )
 
 
-def kind_of(raw: Json) -> str:
+def kind_of(table: TableRecord) -> str:
     """The inventory's word for what this is; Glue's own in lower case where we have none."""
-    if raw.get("TargetTable"):
+    if table.target_table:
         return "resource_link"
-    table_type = str(raw.get("TableType") or "")
-    if str(_mapping(raw, "Parameters").get("table_type", "")).upper() == "ICEBERG" and table_type != "VIRTUAL_VIEW":
+    table_type = str(table.table_type or "")
+    declared = table.parameters.get("table_type") if table.parameters else None
+    if declared and str(declared).upper() == "ICEBERG" and table_type != "VIRTUAL_VIEW":
         return "iceberg_table"
     return _KINDS.get(table_type) or re.sub(r"\W+", "_", table_type.lower())
 
 
-def properties_of(raw: Json, storage: Json, parameters: Json) -> dict[str, Any]:
+def properties_of(table: TableRecord, parameters: Json) -> dict[str, Any]:
     """What Glue says of a table beside the columns of the inventory; empty values are left out."""
-    serde = _mapping(storage, "SerdeInfo")
-    target = raw.get("TargetTable")
+    storage = table.storage_descriptor or _NO_STORAGE
+    serde = storage.serde_info or {}
+    target = table.target_table
     return _present(
-        table_type=raw.get("TableType"),
+        table_type=table.table_type,
         parameters={k: v for k, v in parameters.items() if k not in _VOLATILE},
         serde=_present(
             library=serde.get("SerializationLibrary"), name=serde.get("Name"), parameters=serde.get("Parameters")
         ),
-        input_format=storage.get("InputFormat"),
-        output_format=storage.get("OutputFormat"),
-        storage_parameters=storage.get("Parameters"),
-        additional_locations=storage.get("AdditionalLocations"),
-        compressed=storage.get("Compressed"),
-        bucket_columns=storage.get("BucketColumns"),
-        buckets=storage.get("NumberOfBuckets") if storage.get("BucketColumns") else None,
-        sort_columns=storage.get("SortColumns"),
-        schema_reference=storage.get("SchemaReference"),
-        retention=raw.get("Retention"),
+        input_format=storage.input_format,
+        output_format=storage.output_format,
+        storage_parameters=storage.parameters,
+        additional_locations=storage.additional_locations,
+        compressed=storage.compressed,
+        bucket_columns=storage.bucket_columns,
+        buckets=storage.number_of_buckets if storage.bucket_columns else None,
+        sort_columns=storage.sort_columns,
+        schema_reference=storage.schema_reference,
+        retention=table.retention,
         target=_target(target) if isinstance(target, dict) else None,
-        federated=raw.get("FederatedTable"),
-        view_definition=raw.get("ViewDefinition"),
-        is_materialized_view=raw.get("IsMaterializedView"),
-        is_multi_dialect_view=raw.get("IsMultiDialectView"),
-        lake_formation_registered=raw.get("IsRegisteredWithLakeFormation"),
-        created_by=raw.get("CreatedBy"),
-        **view_of(raw),
+        federated=table.federated_table,
+        view_definition=table.view_definition,
+        is_materialized_view=table.is_materialized_view,
+        is_multi_dialect_view=table.is_multi_dialect_view,
+        lake_formation_registered=table.is_registered_with_lake_formation,
+        created_by=table.created_by,
+        **view_of(table),
     )
 
 
-def view_of(raw: Json) -> dict[str, Any]:
+def view_of(table: TableRecord) -> dict[str, Any]:
     """The text of a view; Athena's is taken out of its base64."""
-    text, expanded = raw.get("ViewOriginalText"), raw.get("ViewExpandedText")
+    text, expanded = table.view_original_text, table.view_expanded_text
     if not isinstance(text, str) or not text:
         return {}
     match = _VIEW.fullmatch(text)
@@ -201,39 +187,6 @@ def instant(value: Any) -> datetime | None:
         except (OverflowError, OSError, ValueError):
             return None
     return None
-
-
-def cleaned(raw: Any) -> Any:
-    """The record as plain JSON, with what no store takes replaced, and without a name that had some of that.
-
-    Two names must not become one by cleaning, nor one another: a table of that name is no table that we know.
-    """
-    tidy = clean(json.loads(json.dumps(raw, default=str)))
-    if isinstance(raw, dict) and isinstance(raw.get("Name"), str) and not is_clean(raw["Name"]):
-        tidy["illegible Name"] = tidy.pop("Name")
-    return tidy
-
-
-def _is_storable(value: Any) -> bool:
-    """Whether all its text is valid Unicode without NUL."""
-    try:
-        return b"\\u0000" not in orjson.dumps(value, default=str)
-    except (orjson.JSONEncodeError, RecursionError):
-        return False
-
-
-def _mapping(raw: Json, key: str) -> Json:
-    """The object under this key; nothing where Glue leaves it out.
-
-    Raises:
-        RecordError: something else is there.
-    """
-    value = raw.get(key)
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise RecordError(f"{key} is not a JSON object", platform="glue", operation="glue:GetTables")
-    return value
 
 
 def _first_count(parameters: Json, keys: tuple[str, ...], used: dict[str, int]) -> int | None:

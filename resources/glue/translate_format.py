@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from resources.glue.table_record import StorageRecord
+
 Json = Mapping[str, Any]
 
 _TABLE_FORMATS = {"iceberg", "delta", "hudi"}
@@ -23,19 +25,17 @@ _BY_CLASS = (
 _SEPARATORS = {",": "csv", "\t": "tsv"}
 
 
-def format_of(storage: Json, parameters: Json) -> str | None:
+def format_of(storage: StorageRecord, parameters: Json) -> str | None:
     """The format in lower case: a table format first, then the classification, then the Hive classes."""
     declared = [_word(parameters.get(k)) for k in ("table_type", "spark.sql.sources.provider")]
     for word in declared:
         if word in _TABLE_FORMATS:
             return word
-    serde = storage.get("SerdeInfo")
-    serde = serde if isinstance(serde, dict) else {}
-    classes = " ".join(str(c or "") for c in (storage.get("InputFormat"), serde.get("SerializationLibrary"))).lower()
+    serde = storage.serde_info or {}
+    classes = f"{storage.input_format or ''} {serde.get('SerializationLibrary') or ''}".lower()
     if "hoodie" in classes:
         return "hudi"
-    storage_parameters = storage.get("Parameters")
-    for source in (parameters, storage_parameters if isinstance(storage_parameters, dict) else {}):
+    for source in (parameters, storage.parameters if isinstance(storage.parameters, dict) else {}):
         word = _word(source.get("classification"))
         if word and word != "unknown":
             return word

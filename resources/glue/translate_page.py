@@ -1,12 +1,13 @@
 """A page of GetTables as records, given all that decides what becomes of them as plain data."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
 
 from governance.listing import Quarantined
 from governance.model import Column, Dataset, Tag
+from resources.glue.table_record import TableRecord
 from resources.glue.translate import translated
 from resources.glue.translate_names import arn_of
 from resources.glue.translate_tags import UNASSIGNED, Assigned, Values, table_tags
@@ -29,10 +30,10 @@ class Context(msgspec.Struct, frozen=True):
     above: Values | None = None
     tables: dict[str, Assigned] = {}
 
-    def arn(self, raw: Mapping[str, Any]) -> str | None:
+    def arn(self, table: TableRecord) -> str | None:
         """A table's ARN."""
-        account = raw.get("CatalogId") or self.account
-        name = f"{raw.get('DatabaseName')}/{raw.get('Name')}"
+        account = table.catalog_id or self.account
+        name = f"{table.database_name}/{table.name}"
         return arn_of(self.region, str(account), "table", name) if account else None
 
     def tags(self, table: str, columns: tuple[Column, ...]) -> tuple[Tag, ...]:

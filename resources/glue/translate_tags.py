@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from governance.model import Column, Tag
 from governance.types import path_part
@@ -14,12 +15,11 @@ _TOP = re.compile(r'"(?:[^"]|"")*"|[^.\[\]{}"]+')
 """The path of a whole column, as opposed to a field below one."""
 
 
-@dataclass(frozen=True)
-class Assigned:
+class Assigned(msgspec.Struct, frozen=True):
     """Tags on a table and on its columns by name, as an answer of Lake Formation has them."""
 
-    table: Values = field(default_factory=dict)
-    columns: dict[str, Values] = field(default_factory=dict)
+    table: Values = {}
+    columns: dict[str, Values] = {}
 
 
 UNASSIGNED = Assigned()

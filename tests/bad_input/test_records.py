@@ -159,7 +159,7 @@ def test_a_table_that_breaks_is_quarantined_and_not_deleted(lake: SandboxSource,
     tamper(lake, spoil)
     lake.sync(inventory)
     ((name, reason),) = rows(inventory, "SELECT name, reason FROM inventory.quarantine")
-    assert (name, reason) == ("ops.shipments", "the columns are not a list")
+    assert (name, reason) == ("ops.shipments", "StorageDescriptor.Columns is not a list")
     assert rows(inventory, "SELECT count(*) FROM inventory.changes WHERE change <> 'created'") == [(0,)]
     assert_the_rest_is_there(lake, inventory)
 

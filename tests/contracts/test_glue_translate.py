@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from governance.model import Dataset
+from resources.glue.table_record import StorageRecord
 from resources.glue.translate import container_of, instant, translated
 from resources.glue.translate_format import format_of
 from resources.glue.translate_tags import Assigned, assigned_of, table_tags
@@ -129,7 +130,7 @@ def test_the_text_of_an_athena_view_is_plain_sql() -> None:
     ],
 )
 def test_formats(storage: dict[str, Any], parameters: dict[str, Any], expected: str | None) -> None:
-    assert format_of(storage, parameters) == expected
+    assert format_of(msgspec.convert(storage, StorageRecord), parameters) == expected
 
 
 def test_times_are_seconds_or_datetimes() -> None:
