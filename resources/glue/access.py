@@ -13,9 +13,9 @@ from resources.glue.client_calls import Calls
 from resources.glue.client_permissions import Permissions
 from resources.glue.client_session import Connection
 from resources.glue.resource import GlueResource
-from resources.glue.table_record import cleaned
 from resources.glue.translate_access import Catalog
 from resources.glue.translate_policy import facts_of_statement, statements_of
+from resources.glue.translate_record import cleaned
 
 POLICIES = 100
 """A policy may have ten kilobytes."""

@@ -10,9 +10,9 @@ from governance.errors import NotFound, PermissionDenied, ProtocolError, RecordE
 from governance.listing import FactPage, Quarantined, Reason
 from governance.model import Fact, Grant
 from resources.glue.client_calls import Calls
-from resources.glue.table_record import cleaned
 from resources.glue.translate_access import KNOWN, Catalog, Condition, condition_of, facts_of, resource_of
 from resources.glue.translate_cells import CellFilter, Key, filter_of, grants_on_filter, key_of, policy_of
+from resources.glue.translate_record import cleaned
 from resources.glue.translate_settings import admins_of, grants_of_settings, notes_of
 
 PAGE = 1000

@@ -14,9 +14,9 @@ from resources.glue.client_calls import Calls
 from resources.glue.client_scripts import Scripts
 from resources.glue.client_session import Connection
 from resources.glue.resource import GlueResource
-from resources.glue.table_record import cleaned
 from resources.glue.translate_jobs import Step, steps_of
 from resources.glue.translate_lineage import edges_of
+from resources.glue.translate_record import cleaned
 from resources.glue.translate_script import steps_of_graph
 
 PAGE = 100

@@ -12,9 +12,9 @@ from governance.errors import RecordError
 from governance.listing import Quarantined
 from governance.model import Column, Container, Dataset, Tag
 from governance.text import clean
-from resources.glue.table_record import StorageRecord, TableRecord, plain, table_of
 from resources.glue.translate_columns import columns_of_table
 from resources.glue.translate_format import format_of
+from resources.glue.translate_record import StorageRecord, TableRecord, plain, table_of
 
 Json = Mapping[str, Any]
 TagsOf = Callable[[str, tuple[Column, ...]], tuple[Tag, ...]]

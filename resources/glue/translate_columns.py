@@ -6,7 +6,7 @@ from typing import Any
 from governance.errors import RecordError
 from governance.model import Column
 from governance.types import ToldColumn, all_columns_of
-from resources.glue.table_record import ColumnRecord, TableRecord
+from resources.glue.translate_record import ColumnRecord, TableRecord
 
 _SAID_ELSEWHERE = frozenset({"iceberg.field.current", "iceberg.field.optional"})
 _NULLABLE = {"true": True, "false": False}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from resources.glue.table_record import StorageRecord
+from resources.glue.translate_record import StorageRecord
 
 Json = Mapping[str, Any]
 

@@ -7,9 +7,9 @@ import msgspec
 
 from governance.listing import Quarantined
 from governance.model import Column, Dataset, Tag
-from resources.glue.table_record import TableRecord
 from resources.glue.translate import translated
 from resources.glue.translate_names import arn_of
+from resources.glue.translate_record import TableRecord
 from resources.glue.translate_tags import UNASSIGNED, Assigned, Values, table_tags
 
 

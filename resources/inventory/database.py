@@ -91,6 +91,17 @@ def _lost_connection(error: psycopg.Error) -> bool:
     return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | PoolTimeout | PoolClosed)
 
 
+def check_open(conn: psycopg.Connection) -> None:
+    """Makes sure that nothing has ended a connection that rests; without asking the server, for it is done often.
+
+    Raises:
+        psycopg.OperationalError: something has.
+    """
+    # the first read may take in the server's parting words, behind which the second one finds the end
+    for _ in range(2):
+        conn.pgconn.consume_input()
+
+
 class Inventory:
     """A pool of connections to one inventory, opened when the first is asked for.
 
@@ -211,7 +222,7 @@ class Inventory:
                     max_size=self.pool_size,
                     timeout=max(self.connect_timeout, 1.0),
                     kwargs=self._options(),
-                    check=ConnectionPool.check_connection,
+                    check=check_open,
                     name="inventory",
                     open=True,
                 )

@@ -237,13 +237,16 @@ def record_outcome(
         [
             *(place.sync_id, place.scope_id, status, *jsons, settled, place.at, place.at),
             *(place.at, status, complete, place.at, *_columns_of(kept), *(has or (None, None)), place.scope_id),
+            *(outcome.changed, _told_to_listeners(place)),
         ],
     )
-    if outcome.changed:
-        _notify(conn, place)
 
 
-_OUTCOME = """
+_NOTIFY = """
+pg_notify('inventory_changes',
+    (%s::jsonb || jsonb_build_object('change_id', currval('inventory.change_id')))::text)
+"""
+_OUTCOME = f"""
 WITH outcome AS (
     INSERT INTO inventory.sync_scope
         (sync_id, scope_id, status, reasons, counts, kinds, notes, settled, at, started_at)
@@ -255,6 +258,7 @@ WITH outcome AS (
 UPDATE inventory.scope SET written_at = %s, last_status = %s,
     last_complete_at = CASE WHEN %s THEN %s ELSE last_complete_at END, token = %s, token_basis = %s,
     datasets = coalesce(%s, datasets), columns = coalesce(%s, columns) WHERE id = %s
+RETURNING CASE WHEN %s THEN {_NOTIFY} END
 """
 
 
@@ -276,16 +280,11 @@ def settle_scope(conn: psycopg.Connection, place: Place, deleted: int, token: To
         [place.at, *_columns_of(token if token and token.text else None), place.scope_id],
     )
     if deleted:
-        _notify(conn, place)
+        conn.execute(f"SELECT {_NOTIFY}", [_told_to_listeners(place)])
 
 
-def _notify(conn: psycopg.Connection, place: Place) -> None:
-    body = {"source_id": place.source_id, "scope_id": place.scope_id}
-    conn.execute(
-        "SELECT pg_notify('inventory_changes', (%s::jsonb || jsonb_build_object('change_id',"
-        " currval('inventory.change_id')))::text)",
-        [json.dumps(body)],
-    )
+def _told_to_listeners(place: Place) -> str:
+    return json.dumps({"source_id": place.source_id, "scope_id": place.scope_id})
 
 
 def add_reasons(conn: psycopg.Connection, sync_id: int, reasons: Sequence[Reason]) -> None:

@@ -9,7 +9,7 @@ from typing import Generic, Self, TypeVar
 import psycopg
 
 from resources.inventory.attempts import retrying
-from resources.inventory.database import Inventory
+from resources.inventory.database import Inventory, check_open
 
 _OPENING = 5
 
@@ -70,9 +70,11 @@ class RunLock(Generic[Opened]):
 
     def _lives(self) -> bool:
         try:
-            return self._conn is not None and self._conn.execute("SELECT 1").fetchone() is not None
+            if self._conn is not None:
+                check_open(self._conn)
         except psycopg.Error:
             return False
+        return self._conn is not None
 
     def _connected(self) -> psycopg.Connection:
         """A new connection in place of the one before."""

@@ -273,8 +273,7 @@ class ScopeWrite:
     def _find_missing(self) -> Missing:
         missing = Missing(array("q"), array("q"), array("q"))
         states = ["out_of_scope"]
-        # where nothing was written the scope has what it had
-        has = self._had() if self._is_untouched() else present(self.conn, self.place.scope_id)
+        has = self._has()
         if has.datasets != self.tally.here:
             states.append("present")
         elif not has.hides:
@@ -296,6 +295,15 @@ class ScopeWrite:
                 missing.unsure.append(number)
         return missing
 
+    def _has(self) -> Present:
+        """What the scope has by now; asked for only where what was written does not tell it."""
+        counts, had = self.tally.counts, self._had()
+        if self._is_untouched():
+            return had
+        if not had.datasets and counts["created"] == counts["datasets"]:
+            return had._replace(datasets=counts["created"], columns=counts["columns"])
+        return present(self.conn, self.place.scope_id)
+
     def _is_untouched(self) -> bool:
         """Whether no dataset was written, so that the scope has what it had, or what another one left it."""
         counts = self.tally.counts
@@ -310,7 +318,7 @@ class ScopeWrite:
             recount(self.conn, scope_id)
         if self._is_untouched():
             return None
-        has = present(self.conn, place.scope_id)
+        has = self._has()
         return has.datasets, has.columns
 
 

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from governance.model import Dataset
-from resources.glue.table_record import StorageRecord
 from resources.glue.translate import container_of, instant, translated
 from resources.glue.translate_format import format_of
+from resources.glue.translate_record import StorageRecord
 from resources.glue.translate_tags import Assigned, assigned_of, table_tags
 
 PARQUET = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat"
