@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from concurrent.futures import Future
 from contextlib import suppress
+from pathlib import Path
 
 import msgspec
 import structlog
@@ -21,14 +22,26 @@ _GRACE_SECONDS = 5.0
 _PIPE_BYTES = 1 << 20
 """An answer for a page is half of that; a pipe as it comes holds an eighth of one, and each wakes somebody up."""
 
+_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+"""Where Linux says so in a container; the root group of a machine has no such file."""
+
 _ANSWERS: msgspec.msgpack.Decoder[Answer] = msgspec.msgpack.Decoder(Answer)
 
 log = structlog.get_logger(__name__)
 
 
-def processors() -> int:
-    """How many this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def processors(quota: Path = _QUOTA) -> float:
+    """How many this process may use: those that the system lets it run on, or the part of them that a container has.
+
+    Args:
+        quota: `cpu.max` of the control group: microseconds of processor time in a period, or `max`, and the period.
+    """
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        share, period = quota.read_text().split()
+    except (OSError, ValueError):
+        return there
+    return min(there, int(share) / int(period)) if share.isdecimal() and period.isdecimal() else there
 
 
 class Translator:

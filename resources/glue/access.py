@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from governance.errors import GovernanceError, PermissionDenied, RecordError
 from governance.filters import NameFilter
@@ -11,6 +12,7 @@ from resources.calls import CallPolicy
 from resources.facets import FactReader
 from resources.glue.client_calls import Calls
 from resources.glue.client_permissions import Permissions
+from resources.glue.client_probe import tried
 from resources.glue.client_session import Connection
 from resources.glue.resource import GlueResource
 from resources.glue.translate_access import Catalog
@@ -88,13 +90,14 @@ class AccessReader(FactReader):
     def probe(self) -> Iterator[Probe]:
         """Each call that a reading makes, once."""
         lake, catalog = self._lake, self._catalog(NameFilter())
+        ask = partial(tried, facet="access")
         if "permissions" in self._parts:
-            yield self._tried("lakeformation:ListPermissions", lambda: f"{len(next(lake.listed()))} on the first page")
-            yield self._tried("lakeformation:ListDataCellsFilter", lambda: f"{len(next(lake.filters()))} filters")
-            yield self._tried("lakeformation:GetDataLakeSettings", lake.admins)
+            yield ask("lakeformation:ListPermissions", lambda: f"{len(next(lake.listed()))} on the first page")
+            yield ask("lakeformation:ListDataCellsFilter", lambda: f"{len(next(lake.filters()))} filters")
+            yield ask("lakeformation:GetDataLakeSettings", lake.admins)
             yield self._whole()
-            yield self._tried("lakeformation:ListLFTagExpressions", lake.expressions)
-        yield self._tried(_POLICIES, lambda: self._counted(catalog))
+            yield ask("lakeformation:ListLFTagExpressions", lake.expressions)
+        yield ask(_POLICIES, lambda: self._counted(catalog))
 
     def _whole(self) -> Probe:
         name = "access: all permissions are shown"
@@ -111,11 +114,3 @@ class AccessReader(FactReader):
         for reason in (r for page in pages for r in page.reasons):
             raise PermissionDenied(reason.message, operation=reason.operation, remedy=reason.remedy)
         return f"{sum(len(page.facts) for page in pages)} facts in the resource policies"
-
-    def _tried(self, operation: str, ask: Callable[[], str]) -> Probe:
-        name = f"access: {operation}"
-        try:
-            return Probe(name, True, ask())
-        except GovernanceError as error:
-            missing = operation if isinstance(error, PermissionDenied) else ""
-            return Probe(name, False, error.message, missing, error.remedy)

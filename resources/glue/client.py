@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from governance.errors import GovernanceError, NotFound, PermissionDenied
+from governance.errors import NotFound, PermissionDenied
 from governance.filters import NameFilter
 from governance.listing import Page, Presence, Probe, Quarantined, Reason, Scope, ScopeListing, Untranslated
 from governance.model import Column, Container, Dataset, Tag
@@ -15,6 +15,7 @@ from resources.glue.client_bounds import bound
 from resources.glue.client_errors import Classifier
 from resources.glue.client_marks import Marks
 from resources.glue.client_pages import pages
+from resources.glue.client_probe import tried
 from resources.glue.client_session import Connection, config_of, open_clients, open_session
 from resources.glue.client_tags import LakeTags
 from resources.glue.client_tokens import Record, TableDigest, digest_of, name_of
@@ -181,42 +182,36 @@ class GlueReader(Reader):
 
     def probe(self) -> Iterator[Probe]:
         """Identity first; then each call that a sync makes."""
-        try:
-            # a client of its own, for a tenth of a second that no sync needs
-            with closing(self._opened(("sts",))["sts"]) as sts:
-                identity = self._call("sts:GetCallerIdentity", sts.get_caller_identity)
-        except GovernanceError as error:
-            yield _failed("sts:GetCallerIdentity", error)
+        identity = tried("sts:GetCallerIdentity", self._identity)
+        yield identity
+        if not identity.ok:
             return
-        yield Probe("sts:GetCallerIdentity", True, f"{identity['Arn']} in {self.connection.region}")
         names: list[str] = []
 
         def listed() -> str:
             names.extend(self._names(1))
             return f"{len(names)} on the first page"
 
-        yield self._tried("glue:GetDatabases", listed)
+        yield tried("glue:GetDatabases", listed)
         if names:
-            yield self._tried("glue:GetDatabase", lambda: f"{names[0]} in {self._database(names[0])['CatalogId']}")
-            yield self._tried(
+            yield tried("glue:GetDatabase", lambda: f"{names[0]} in {self._database(names[0])['CatalogId']}")
+            yield tried(
                 "glue:GetTables", lambda: f"{len(next(self._tables(names[0])))} on the first page of {names[0]}"
             )
         if self._tags is not None:
             yield from self._probe_tags(self._tags, names)
 
-    def _probe_tags(self, tags: LakeTags, names: Sequence[str]) -> Iterator[Probe]:
-        yield self._tried("lakeformation:ListLFTags", tags.visible)
-        if names:
-            yield self._tried(
-                "lakeformation:GetResourceLFTags", lambda: f"{len(tags.ask_database(names[0]))} on {names[0]}"
-            )
-        yield self._tried("lakeformation:SearchTablesByLFTags", tags.can_search)
+    def _identity(self) -> str:
+        # a client of its own, for a tenth of a second that no sync needs
+        with closing(self._opened(("sts",))["sts"]) as sts:
+            identity = self._call("sts:GetCallerIdentity", sts.get_caller_identity)
+        return f"{identity['Arn']} in {self.connection.region}"
 
-    def _tried(self, operation: str, ask: Callable[[], str]) -> Probe:
-        try:
-            return Probe(operation, True, ask())
-        except GovernanceError as error:
-            return _failed(operation, error)
+    def _probe_tags(self, tags: LakeTags, names: Sequence[str]) -> Iterator[Probe]:
+        yield tried("lakeformation:ListLFTags", tags.visible)
+        if names:
+            yield tried("lakeformation:GetResourceLFTags", lambda: f"{len(tags.ask_database(names[0]))} on {names[0]}")
+        yield tried("lakeformation:SearchTablesByLFTags", tags.can_search)
 
     # --- calls ---
 
@@ -268,8 +263,3 @@ class GlueReader(Reader):
     def _arn(self, kind: str, raw: Mapping[str, Any], name: str = "") -> str | None:
         account = raw.get("CatalogId") or self.connection.catalog_id
         return arn_of(self.connection.region, str(account), kind, name) if account else None
-
-
-def _failed(operation: str, error: GovernanceError) -> Probe:
-    missing = operation if isinstance(error, PermissionDenied) else ""
-    return Probe(operation, False, error.message, missing, error.remedy)

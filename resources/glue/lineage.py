@@ -4,13 +4,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from governance.errors import ConfigurationError, GovernanceError, NotFound, PermissionDenied, RecordError
+from governance.errors import ConfigurationError, NotFound, PermissionDenied, RecordError
 from governance.filters import NameFilter
 from governance.listing import FactPage, Probe, Quarantined, Reason, Scope, ScopeListing
 from governance.model import Fact, LineageEdge
 from resources.calls import CallPolicy
 from resources.facets import FactReader
 from resources.glue.client_calls import Calls
+from resources.glue.client_probe import tried
 from resources.glue.client_scripts import Scripts
 from resources.glue.client_session import Connection
 from resources.glue.resource import GlueResource
@@ -67,12 +68,11 @@ class LineageReader(FactReader):
 
     def probe(self) -> Iterator[Probe]:
         """Each call that a reading makes, once; a script is fetched where there is one."""
-        yield self._tried(_JOBS, lambda: f"{len(next(self._jobs()))} jobs on the first page")
+        yield tried(_JOBS, lambda: f"{len(next(self._jobs()))} jobs on the first page", "lineage")
         if self._scripted:
-            yield self._tried(
-                _GRAPH, lambda: f"{len(self._scripts.graph('').get('DagNodes') or ())} nodes of no script"
-            )
-            yield self._tried("s3:GetObject", self._first_script)
+            graph = self._scripts.graph
+            yield tried(_GRAPH, lambda: f"{len(graph('').get('DagNodes') or ())} nodes of no script", "lineage")
+            yield tried("s3:GetObject", self._first_script, "lineage")
 
     def _jobs(self) -> Iterator[list[Any]]:
         return self._calls.listed(_JOBS, "Jobs", PAGE)
@@ -123,14 +123,6 @@ class LineageReader(FactReader):
                 if not job.get("CodeGenConfigurationNodes") and not self._scripts.unfit(job):
                     return f"{len(self._scripts.text(job))} characters of the script of {job['Name']}"
         return "no job has a script that could be drawn"
-
-    def _tried(self, operation: str, ask: Callable[[], str]) -> Probe:
-        name = f"lineage: {operation}"
-        try:
-            return Probe(name, True, ask())
-        except GovernanceError as error:
-            missing = operation if isinstance(error, PermissionDenied) else ""
-            return Probe(name, False, error.message, missing, error.remedy)
 
 
 def _page(jobs: Iterable[Any], read: Callable[[dict[str, Any], Counter[str]], Iterable[LineageEdge]]) -> FactPage:

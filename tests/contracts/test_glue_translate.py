@@ -148,7 +148,8 @@ def test_times_are_seconds_or_datetimes() -> None:
         ({"Name": "t"}, "d.t", "no column list"),
         ({"Name": "t", "StorageDescriptor": {"Columns": None}}, "d.t", "no column list"),
         ({"Name": "t", "StorageDescriptor": {"Columns": [{"Type": "int"}]}}, "d.t", "a column has no Name"),
-        ({"Name": "t", "StorageDescriptor": {"Columns": "a int"}}, "d.t", "not a list"),
+        ({"Name": "t", "StorageDescriptor": {"Columns": "a int"}}, "d.t", "StorageDescriptor.Columns is not a list"),
+        ({"Name": "t", "StorageDescriptor": {"Columns": [{"Name": "a"}, 7]}}, "d.t", "Columns[1] is not a JSON object"),
         ({"Name": "t", "StorageDescriptor": [], "Parameters": {}}, "d.t", "StorageDescriptor is not"),
         (table(Parameters=["a"]), "d.t", "Parameters is not"),
         (table(PartitionKeys=[{"Name": None}]), "d.t", "a column has no Name"),
@@ -255,6 +256,11 @@ TABLE = st.fixed_dictionaries(
         "Description": JSON,
     },
 )
+
+
+@given(st.one_of(TABLE, JSON))
+def test_a_record_comes_to_the_same_as_bytes_and_parsed(table: Any) -> None:
+    assert read(json.dumps(table).encode()) == read(table)
 
 
 @given(st.lists(st.one_of(TABLE, JSON), max_size=5))

@@ -128,3 +128,17 @@ def test_a_system_that_refuses_a_process_costs_nothing_else(monkeypatch: pytest.
         told = list(one.pages(iter([page_of([json.dumps(TABLES[0]).encode()])]), lambda: True))
     assert [d.name for d in told[0].datasets] == ["t0"]
     assert [call.args for call in log.calls] == [("translator.refused",)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("150000 100000\n", 1.5), ("50000 100000\n", 0.5), ("max 100000\n", None), ("", None), ("?", None)],
+)
+def test_a_container_has_only_its_part_of_the_processors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, expected: float | None
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(64)))
+    quota = tmp_path / "cpu.max"
+    assert translator.processors(quota) == 64
+    quota.write_text(text)
+    assert translator.processors(quota) == (expected or 64)
