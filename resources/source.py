@@ -74,6 +74,14 @@ class Reader(ABC):
     def presence(self, scope: Scope) -> Presence:
         """Asks directly for a scope that the listing no longer shows. ABSENT only on positive evidence."""
 
+    def still_has(self, native_ids: Sequence[str]) -> Collection[str] | None:
+        """Those of these datasets, by the platform's own ids, that it still has, though no listing showed them.
+
+        Only where a dataset can go from scope to scope: it may go from one that is yet to be read to one that has been.
+        What cannot be known of is among them. None: the platform has no such question.
+        """
+        return None
+
     @abstractmethod
     def change_tokens(self, scopes: Sequence[Scope], *, whole: bool = False) -> Iterator[tuple[str, str]]:
         """Pairs of scope name and an opaque token that moves when the scope's metadata may have changed.

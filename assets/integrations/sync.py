@@ -161,7 +161,7 @@ def sync_source(request: SyncRequest, reader: Reader, inventory: Inventory, prog
         elif unmoved:
             yield from sync.skip_scopes(list(unmoved.values()))
             progress.on_skipped(request.source.name, len(unmoved))
-        yield SourceSynced(sync.finish(), gone)
+        yield SourceSynced(sync.finish(reader.still_has), gone)
 
 
 def _opened(

@@ -266,14 +266,23 @@ def _columns_of(token: Token | None) -> tuple[str | None, str | None]:
     return (token.text, token.basis) if token else (None, None)
 
 
-def settle_scope(conn: psycopg.Connection, place: Place, deleted: int, token: Token | None) -> None:
-    """Adds deletions that waited for the end of the sync to the scope's outcome; now its token holds."""
+def settle_scope(conn: psycopg.Connection, place: Place, deleted: int, token: Token | None, elsewhere: int) -> None:
+    """Adds what waited for the end of the sync to the scope's outcome; now its token holds.
+
+    Args:
+        conn: in a transaction of the sync.
+        place: ids and timestamp.
+        deleted: how many of its datasets turned out to be gone.
+        token: what was said of the scope before it was listed.
+        elsewhere: how many were in no listing, though the platform still has them; told in the notes.
+    """
+    moved = f"{elsewhere} datasets are in no listing, but the platform has them: they moved during the sync"
     conn.execute(
         "UPDATE inventory.sync_scope SET settled = true, ended_at = clock_timestamp(), counts = counts ||"
         " jsonb_build_object('deleted', (counts->>'deleted')::bigint + %s,"
-        " 'changes', (counts->>'changes')::bigint + %s)"
+        " 'changes', (counts->>'changes')::bigint + %s), notes = notes || %s::jsonb"
         " WHERE sync_id = %s AND scope_id = %s",
-        [deleted, deleted, place.sync_id, place.scope_id],
+        [deleted, deleted, json_text({"elsewhere": moved} if elsewhere else {}), place.sync_id, place.scope_id],
     )
     conn.execute(
         "UPDATE inventory.scope SET written_at = %s, token = %s, token_basis = %s WHERE id = %s",

@@ -19,7 +19,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import psycopg
 
@@ -56,6 +56,19 @@ __all__ = [
 ]
 
 _ID_BLOCK = 1024
+_ASKED_AT_ONCE = 5_000
+_ASKED = "; the platform says so when asked"
+
+StillHas = Callable[[Sequence[str]], Collection[str] | None]
+"""Those of some native ids that the platform still has; None where it cannot be asked."""
+
+
+class Asked(NamedTuple):
+    """Of what no listing showed: the ids of what is gone, how many the platform still has, and whether it was asked."""
+
+    gone: "array[int]"
+    kept: int
+    evidence: str
 
 
 @runtime_checkable
@@ -319,12 +332,22 @@ class SourceSync:
 
     # --- the end ---
 
-    def finish(self) -> SyncSummary:
-        """Ends the sync: its status follows from those of its scopes."""
+    def finish(self, still_has: StillHas = lambda _: None) -> SyncSummary:
+        """Ends the sync: its status follows from those of its scopes.
+
+        Args:
+            still_has: asked of what one scope misses and no other showed, as `Reader.still_has`; an error it raises
+                keeps that for the next sync, and is a reason of this one.
+        """
         with self._lock:
             unsure, self._unsure = self._unsure, {}
         for name, (ids, token) in unsure.items():
-            self._again("delete what is missing", partial(self._delete_unsure, name, ids, token))
+            try:
+                missing = self._asked_about(name, ids, still_has)
+            except GovernanceError as error:
+                self._again("keep what is missing", partial(self._add_reason, Reason.of(error)))
+                continue
+            self._again("delete what is missing", partial(self._delete_unsure, name, missing, token))
         summary = self._again("close run", self._close_run)
         self._ended = True
         return summary
@@ -344,17 +367,36 @@ class SourceSync:
         self._transactions.abandon(self._opened.run_id, self._fail, error)
         self._ended = True
 
-    def _delete_unsure(self, name: str, ids: "array[int]", token: Token | None) -> None:
-        """What one scope misses and no other had: gone after all."""
+    def _asked_about(self, name: str, ids: "array[int]", still_has: StillHas) -> Asked:
+        """What came of asking the platform for what one scope misses and no other had."""
+        scope_id, out = self._scope_ids[name], Asked(array("q"), 0, "")
+        for start in range(0, len(ids), _ASKED_AT_ONCE):
+            part = ids[start : start + _ASKED_AT_ONCE]
+            named = self._transactions.read("native ids", partial(closing.native_ids, scope_id=scope_id, ids=part))
+            found = still_has(list(named.values())) if named else None
+            kept = {number for number, native in named.items() if found is not None and native in found}
+            out.gone.extend(number for number in part if number not in kept)
+            out = out._replace(kept=out.kept + len(kept), evidence=_ASKED if found is not None else out.evidence)
+        return out
+
+    def _add_reason(self, reason: Reason) -> None:
+        with self._transaction() as (conn, _):
+            ledger.add_reasons(conn, self.sync_id, [reason])
+
+    def _delete_unsure(self, name: str, missing: Asked, token: Token | None) -> None:
+        """What one scope misses and no other had: gone after all, unless the platform still has it."""
         source_id = self._opened.source_id
         with self._transaction() as (conn, at):
             scope_id = ledger.scope_id(conn, source_id, name)
             assert scope_id is not None
             conn.execute("SET LOCAL enable_seqscan = off")
             sync = (self.sync_id, source_id)
-            deleted = closing.delete(conn, ids, scope_id, at, sync, "not in a complete listing of its scope or another")
+            evidence = f"not in a complete listing of its scope or another{missing.evidence}"
+            deleted = closing.delete(conn, missing.gone, scope_id, at, sync, evidence)
             recount(conn, scope_id)
-            ledger.settle_scope(conn, Place(source_id, scope_id, self.sync_id, at), deleted, token)
+            place = Place(source_id, scope_id, self.sync_id, at)
+            # while it has what was seen nowhere its token does not tell what it has
+            ledger.settle_scope(conn, place, deleted, None if missing.kept else token, missing.kept)
 
     # --- what every transaction needs ---
 

@@ -1,7 +1,7 @@
 """Reads one Purview account: collections as scopes, the assets of each by search and bulk reads of a hundred."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from governance.errors import GovernanceError, NotFound, PermissionDenied, RecordError
@@ -81,6 +81,12 @@ class PurviewReader(Reader):
             raw, odd = client_collections.everything(self._session)
             return Presence.ABSENT if raw and not odd and scope.name not in raw else Presence.UNKNOWN
         return Presence.PRESENT
+
+    def still_has(self, native_ids: Sequence[str]) -> Collection[str]:
+        """By guid, which stays as it is in every collection; not those that went where they may not be read."""
+        batch = Entities(self._session, parts=False, relationships=False).read(native_ids, few=True)
+        found = {guid for guid, entity in batch.entities.items() if entity.get("status") != "DELETED"}
+        return found | set(batch.broken)
 
     def change_tokens(self, scopes: Sequence[Scope], *, whole: bool = False) -> Iterator[tuple[str, str]]:
         """How many assets the search has in a collection and when the last one changed; it lags as the search does.

@@ -387,6 +387,20 @@ def test_presence_goes_by_what_purview_says(reader: Reader, curator: Curator, fa
         reader.presence(scope)
 
 
+def test_what_no_listing_shows_is_asked_for_by_guid(served: Served, face: Face, curator: Curator) -> None:
+    hits = curator.send("POST", "/search/query", {"limit": 1000})["value"]
+    mine = {h["id"] for h in hits if str(h.get("collectionId")).startswith("retail")}
+    hidden = {h["id"] for h in hits if h.get("collectionId") == "finance"}
+    gone = "00000000-0000-4000-8000-000000000000"
+    with resource(served, client_id=LIMITED, client_secret={"env": "LIMITED_SECRET"}).reader() as reader:
+        assert mine and hidden
+        assert set(reader.still_has([gone, *hidden, *mine]) or ()) == mine
+        assert set(reader.still_has([gone]) or ()) == set()
+        face.faults.replace([{"action": "fail", "match": "entity/bulk", "status": 503}])
+        with pytest.raises(Unavailable):
+            reader.still_has([gone, *mine])
+
+
 def test_refusals_and_absences_of_single_guids_do_not_spoil_the_rest(served: Served, face: Face) -> None:
     everything = Curator(served.url, face.ca)
     hits = everything.send("POST", "/search/query", {"limit": 1000})["value"]

@@ -1,16 +1,19 @@
 """What one listing does to the inventory: first load, nothing changed, every kind of edit, deletion and return."""
 
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
+from governance.errors import Unavailable
 from governance.filters import NameFilter
 from governance.listing import Page, Reason, Scope, ScopeListing, Status
 from governance.model import Container, Dataset
 from resources.inventory.database import Inventory
 from resources.inventory.sync import inventory_sync
+from resources.inventory.tokens import Token
 from tests.inventory.estate import (
     EVERYTHING,
     GUARD,
@@ -312,6 +315,60 @@ def test_a_dataset_that_moves_between_scopes_is_an_update(inventory: Inventory, 
     summary = sync_scopes(inventory, (a, others[1:]), (b, [moved]))
     assert summary.counts["deleted"] == 1
     assert changes(inventory, last)[1:] == [(others[0].qualified_name, "", "deleted", "", None, None)]
+
+
+FINANCE, SHOP = Scope("finance", "collection"), Scope("shop", "collection")
+
+
+def assets(count: int) -> list[Dataset]:
+    """Assets whose names say nothing of their collection, each with an id of the platform."""
+    return [Dataset(f"x://{n}", "table", "finance", str(n), native_id=f"guid-{n}") for n in range(count)]
+
+
+def test_what_no_scope_shows_and_the_platform_still_has_is_kept(inventory: Inventory) -> None:
+    """An asset that moves from a collection that is yet to be read to one that has been is in neither listing."""
+    sync_scopes(inventory, (FINANCE, assets(30)), (SHOP, []))
+    last, asked = last_change(inventory), list[str]()
+
+    def still_has(guids: Sequence[str]) -> set[str]:
+        asked.extend(guids)
+        return {"guid-0", "guid-1"}
+
+    with inventory_sync(inventory, LAKE, "moving", "test", "source", GUARD) as open_sync:
+        open_sync.record_scopes(ScopeListing((FINANCE, SHOP)))
+        open_sync.write_scope(SHOP, paged([]), EVERYTHING)
+        open_sync.write_scope(FINANCE, paged(assets(30)[3:]), EVERYTHING, token=Token("t", "b"))
+        summary = open_sync.finish(still_has)
+        assert not open_sync.unmoved({"finance": Token("t", "b")}, timedelta(days=1))
+    assert sorted(asked) == ["guid-0", "guid-1", "guid-2"]
+    assert summary.status == "complete" and summary.counts["deleted"] == 1
+    assert changes(inventory, last) == [("x://2", "", "deleted", "", None, None)]
+    (gone,) = rows(inventory, "SELECT gone_evidence FROM inventory.datasets WHERE state = 'deleted'")
+    assert gone["gone_evidence"].endswith("the platform says so when asked")
+    told = rows(inventory, "SELECT scope, notes FROM inventory.sync_scopes ORDER BY sync_id DESC, scope LIMIT 2")
+    assert told[0]["notes"]["elsewhere"].startswith("2 datasets") and told[1]["notes"] == {}
+    # the next sync sees where they went
+    moved = [replace(d, container="shop") for d in assets(2)]
+    sync_scopes(inventory, (FINANCE, assets(30)[3:]), (SHOP, moved))
+    assert [c[2:4] for c in changes(inventory, last)[1:]] == [("updated", "container")] * 2
+
+
+def test_what_cannot_be_asked_about_is_kept_for_the_next_sync(inventory: Inventory) -> None:
+    sync_scopes(inventory, (FINANCE, assets(5)), (SHOP, []))
+
+    def still_has(guids: Sequence[str]) -> set[str]:
+        raise Unavailable("HTTP 503", platform="purview", operation="purview:entity/bulk")
+
+    with inventory_sync(inventory, LAKE, "unsure", "test", "source", GUARD) as open_sync:
+        open_sync.write_scope(FINANCE, paged(assets(5)[1:]), EVERYTHING)
+        summary = open_sync.finish(still_has)
+    assert summary.status == "partial" and summary.counts["deleted"] == 0 and "HTTP 503" in summary.reasons[0]
+    assert value(inventory, "SELECT state FROM inventory.datasets WHERE name = '0'") == "present"
+    with inventory_sync(inventory, LAKE, "again", "test", "source", GUARD) as open_sync:
+        assert not open_sync.finished(["unsure"])
+        open_sync.write_scope(FINANCE, paged(assets(5)[1:]), EVERYTHING)
+        summary = open_sync.finish(lambda guids: ())
+    assert summary.status == "complete" and summary.counts["deleted"] == 1
 
 
 def test_a_scope_whose_deletions_wait_is_not_finished(inventory: Inventory) -> None:

@@ -100,6 +100,29 @@ def test_add_drop_move_and_rename_in_case_only(purview: SandboxSource, account: 
     )
 
 
+def test_a_move_of_which_one_side_is_synced_is_no_deletion(
+    purview: SandboxSource, account: Account, inventory: Inventory
+) -> None:
+    asset = account.put("azure_sql_table", f"{SHOP}/wanders", {"name": "wanders"})
+    account.move(asset, "retail-sales")
+
+    def seen() -> list[tuple[str, str]]:
+        with inventory.connection() as conn:
+            query = "SELECT state, container FROM inventory.datasets WHERE qualified_name = %s"
+            return conn.execute(query, [f"{SHOP}/wanders"]).fetchall()
+
+    assert purview.sync(inventory).summary.status == "complete"
+    account.move(asset, "finance")
+    left = purview.sync(inventory, scopes=("retail-sales",))
+    assert left.summary.status == "complete" and not left.summary.counts["deleted"]
+    assert seen() == [("present", "retail-sales")]
+    assert purview.sync(inventory, scopes=("finance",)).summary.status == "complete"
+    assert seen() == [("present", "finance")]
+    account.drop("azure_sql_table", f"{SHOP}/wanders")
+    assert purview.sync(inventory, scopes=("finance",)).summary.counts["deleted"] == 1
+    assert seen() == [("deleted", "finance")]
+
+
 def _snow(tail: str) -> str:
     return f"snowflake://harbourpine.west-europe.azure.snowflakecomputing.com/databases/RETAIL/schemas/{tail}"
 
