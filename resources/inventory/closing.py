@@ -111,16 +111,6 @@ def ids_of(conn: psycopg.Connection, scope_id: int, *states: str) -> "array[int]
     return array("q", (row[0] for row in conn.cursor(binary=True).stream(query, [scope_id, list(states)], size=10_000)))
 
 
-def native_ids(conn: psycopg.Connection, scope_id: int, ids: Sequence[int]) -> dict[int, str]:
-    """The platform's own ids of those that the scope still has, where they have one."""
-    rows = conn.execute(
-        "SELECT id, native_id FROM inventory.dataset"
-        " WHERE id = ANY(%s) AND scope_id = %s AND state <> 'deleted' AND native_id IS NOT NULL",
-        [list(ids), scope_id],
-    )
-    return {number: native for number, native in rows}
-
-
 def _still_ours(conn: psycopg.Connection, ids: "array[int]", scope_id: int, at: datetime) -> Iterator[list[int]]:
     for start in range(0, len(ids), _CHUNK):
         rows: list[Any] = conn.execute(_STILL_OURS, [list(ids[start : start + _CHUNK]), scope_id, at]).fetchall()

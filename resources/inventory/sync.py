@@ -19,7 +19,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from functools import partial
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import psycopg
 
@@ -27,7 +27,7 @@ from governance.errors import GovernanceError, Unavailable
 from governance.filters import NameFilter
 from governance.listing import Page, Reason, Scope, ScopeListing, Status
 from governance.loss_guard import LossGuard
-from resources.inventory import closing, containers, ledger, tokens
+from resources.inventory import closing, containers, ledger, tokens, unseen
 from resources.inventory.attempts import ATTEMPTS
 from resources.inventory.database import Inventory
 from resources.inventory.outcomes import (
@@ -44,6 +44,7 @@ from resources.inventory.scope_entry import Place
 from resources.inventory.scope_write import ScopeWrite, recount
 from resources.inventory.tokens import Token, Unmoved
 from resources.inventory.transactions import Transactions, remembering
+from resources.inventory.unseen import StillHas
 
 __all__ = [
     "KnownScope",
@@ -56,19 +57,6 @@ __all__ = [
 ]
 
 _ID_BLOCK = 1024
-_ASKED_AT_ONCE = 5_000
-_ASKED = "; the platform says so when asked"
-
-StillHas = Callable[[Sequence[str]], Collection[str] | None]
-"""Those of some native ids that the platform still has; None where it cannot be asked."""
-
-
-class Asked(NamedTuple):
-    """Of what no listing showed: the ids of what is gone, how many the platform still has, and whether it was asked."""
-
-    gone: "array[int]"
-    kept: int
-    evidence: str
 
 
 @runtime_checkable
@@ -345,9 +333,11 @@ class SourceSync:
             try:
                 missing = self._asked_about(name, ids, still_has)
             except GovernanceError as error:
-                self._again("keep what is missing", partial(self._add_reason, Reason.of(error)))
+                told = f"{name}: {len(ids)} datasets that no scope shows are kept, as asking for them failed"
+                reason = Reason(error.code, f"{told}: {error.message}", error.operation, error.remedy)
+                self._again("keep what is missing", partial(self._add_reason, reason))
                 continue
-            self._again("delete what is missing", partial(self._delete_unsure, name, missing, token))
+            self._again("delete what is missing", partial(self._delete_unseen, name, missing, token))
         summary = self._again("close run", self._close_run)
         self._ended = True
         return summary
@@ -367,36 +357,23 @@ class SourceSync:
         self._transactions.abandon(self._opened.run_id, self._fail, error)
         self._ended = True
 
-    def _asked_about(self, name: str, ids: "array[int]", still_has: StillHas) -> Asked:
+    def _asked_about(self, name: str, ids: "array[int]", still_has: StillHas) -> unseen.Unseen:
         """What came of asking the platform for what one scope misses and no other had."""
-        scope_id, out = self._scope_ids[name], Asked(array("q"), 0, "")
-        for start in range(0, len(ids), _ASKED_AT_ONCE):
-            part = ids[start : start + _ASKED_AT_ONCE]
-            named = self._transactions.read("native ids", partial(closing.native_ids, scope_id=scope_id, ids=part))
-            found = still_has(list(named.values())) if named else None
-            kept = {number for number, native in named.items() if found is not None and native in found}
-            out.gone.extend(number for number in part if number not in kept)
-            out = out._replace(kept=out.kept + len(kept), evidence=_ASKED if found is not None else out.evidence)
-        return out
+        scope_id = self._scope_ids[name]
+
+        def native_ids(part: "array[int]") -> dict[int, str]:
+            return self._transactions.read("native ids", lambda conn: unseen.native_ids(conn, scope_id, part))
+
+        return unseen.asked_about(ids, native_ids, still_has)
 
     def _add_reason(self, reason: Reason) -> None:
         with self._transaction() as (conn, _):
             ledger.add_reasons(conn, self.sync_id, [reason])
 
-    def _delete_unsure(self, name: str, missing: Asked, token: Token | None) -> None:
-        """What one scope misses and no other had: gone after all, unless the platform still has it."""
-        source_id = self._opened.source_id
+    def _delete_unseen(self, name: str, missing: unseen.Unseen, token: Token | None) -> None:
         with self._transaction() as (conn, at):
-            scope_id = ledger.scope_id(conn, source_id, name)
-            assert scope_id is not None
-            conn.execute("SET LOCAL enable_seqscan = off")
-            sync = (self.sync_id, source_id)
-            evidence = f"not in a complete listing of its scope or another{missing.evidence}"
-            deleted = closing.delete(conn, missing.gone, scope_id, at, sync, evidence)
-            recount(conn, scope_id)
-            place = Place(source_id, scope_id, self.sync_id, at)
-            # while it has what was seen nowhere its token does not tell what it has
-            ledger.settle_scope(conn, place, deleted, None if missing.kept else token, missing.kept)
+            place = Place(self._opened.source_id, self._scope_ids[name], self.sync_id, at)
+            unseen.delete(conn, place, missing, token)
 
     # --- what every transaction needs ---
 
