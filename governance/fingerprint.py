@@ -107,7 +107,7 @@ def decoded(sealed: Sealed) -> Dataset:
     """
     try:
         return _decoder.decode(sealed.body)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise RecordError(f"a value has the wrong type or is out of range: {error}") from error
 
 

@@ -39,7 +39,7 @@ def unparsed(body: bytes, shape: Any) -> dict[str, Any] | None:
     try:
         body.decode()
         page = _PAGE.decode(body)
-    except (UnicodeDecodeError, msgspec.DecodeError):
+    except (UnicodeDecodeError, msgspec.DecodeError, RecursionError):
         return None
     return {"TableList": page.TableList, "NextToken": page.NextToken}
 
@@ -54,7 +54,7 @@ def name_of(record: Record) -> str | None:
     """The table's name; None where the record has none."""
     try:
         name = _NAMED.decode(record).Name if isinstance(record, msgspec.Raw) else record.get("Name")
-    except (msgspec.DecodeError, AttributeError):
+    except (msgspec.DecodeError, RecursionError, AttributeError):
         return None
     return name if isinstance(name, str) and name else None
 

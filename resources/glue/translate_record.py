@@ -83,7 +83,7 @@ def table_of(record: Any) -> TableRecord:
         if b"\\" not in text or b"\\u0000" not in text:
             try:
                 return _TABLE.decode(text)
-            except msgspec.DecodeError:
+            except (msgspec.DecodeError, RecursionError):
                 # the reason may be in text that is cleaned now, or in no JSON at all
                 pass
     try:

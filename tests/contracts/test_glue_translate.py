@@ -162,6 +162,12 @@ def test_what_cannot_be_understood_is_quarantined_and_the_rest_read(odd: Any, na
     assert quarantined.payload == odd
 
 
+def test_a_record_that_is_nested_too_deep_is_quarantined() -> None:
+    deep = b'{"Name":"t","Retention":' + b"[" * 5_000 + b"]" * 5_000 + b',"StorageDescriptor":{"Columns":[]}}'
+    datasets, (odd,) = read(deep, table(Name="after"))
+    assert [d.name for d in datasets] == ["after"] and odd.name is None and odd.payload == deep.decode()
+
+
 def test_text_that_no_store_takes_is_replaced_and_the_table_kept() -> None:
     (got, other), odd = read(table(Description="a\ud800b\x00c"), table(Name="u", Description="🧭"))
     assert not odd
