@@ -22,6 +22,8 @@ class Cycle:
 def thawed() -> Iterator[None]:
     before = gc.get_threshold()
     gc.unfreeze()
+    # Python's own, whatever ran before in this process
+    gc.set_threshold(700, 10, 10)
     yield
     gc.unfreeze()
     gc.set_threshold(*before)
