@@ -258,7 +258,9 @@ class Inventory:
 
     def _options(self) -> dict[str, Any]:
         limits = {"statement_timeout": self.statement_timeout, "lock_timeout": self.lock_timeout}
-        ours = " ".join(f"-c {name}={round(seconds * 1000)}" for name, seconds in limits.items())
+        # what is streamed is read to its end: a plan must not be cheap for its first rows only
+        settings = {name: round(seconds * 1000) for name, seconds in limits.items()} | {"cursor_tuple_fraction": 1}
+        ours = " ".join(f"-c {name}={value}" for name, value in settings.items())
         # the last word wins: options in the address are a person's own
         told = conninfo_to_dict(self.url)
         given = told.get("options") or ""
