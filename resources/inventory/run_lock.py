@@ -69,12 +69,13 @@ class RunLock(Generic[Opened]):
                 self._retake(self._connected(), self._opened, lost)
 
     def _lives(self) -> bool:
+        if self._conn is None:
+            return False
         try:
-            if self._conn is not None:
-                check_open(self._conn)
+            check_open(self._conn)
         except psycopg.Error:
             return False
-        return self._conn is not None
+        return True
 
     def _connected(self) -> psycopg.Connection:
         """A new connection in place of the one before."""
