@@ -43,6 +43,31 @@ def test_a_source_is_synced_by_one_run_at_a_time(inventory: Inventory) -> None:
     assert [(r["run_id"], r["status"]) for r in found] == [(n, "complete") for n in ("first", "third", "fourth")]
 
 
+def test_a_connection_that_was_ended_is_not_given_out(inventory: Inventory) -> None:
+    """Who asks a single question does not ask it again: the pool sees what became of a connection while it rested."""
+    sync(inventory, table("a"))
+    with psycopg.connect(inventory.url) as other:
+        ended = other.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND application_name = 'governance'"
+        )
+        assert set(ended.fetchall()) == {(True,)}
+    with inventory.connection() as conn:
+        assert conn.execute("SELECT count(*) FROM inventory.datasets").fetchone() == (1,)
+
+
+def test_a_lock_whose_connection_was_ended_is_taken_again(inventory: Inventory) -> None:
+    with inventory_sync(inventory, LAKE, "loses", "test", "source", GUARD) as open_sync:
+        with psycopg.connect(inventory.url) as other:
+            ended = other.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory'")
+            assert ended.fetchall() == [(True,)]
+        open_sync.write_scope(SALES, paged([table("a")]), EVERYTHING)
+        with pytest.raises(SourceBusy, match="run loses of test"):
+            with inventory_sync(inventory, LAKE, "beside", "test", "source", GUARD):
+                pytest.fail("nobody holds the source")
+        assert open_sync.finish().status == "complete"
+
+
 def test_a_run_that_lost_its_lock_cannot_write(inventory: Inventory) -> None:
     def taken_over_in_between() -> Iterator[Page]:
         yield Page((table("a"),))
